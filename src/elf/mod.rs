@@ -1,0 +1,1 @@
+//! Lossless model of a BPF ELF file: read and write.
