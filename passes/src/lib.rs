@@ -1,1 +1,5 @@
 //! BPF instructions, control flow, dataflow and rewrites. Pure: no ELF, no BTF, no I/O.
+
+pub mod entity;
+pub mod ir;
+pub mod isa;
