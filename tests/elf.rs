@@ -1,14 +1,13 @@
 //! The ELF model: identity, edits, bad input.
+#![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 
 use bpfold::elf::ElfObject;
 
 fn objects_in(dir: &Path, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<_> = std::fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut entries: Vec<_> =
+        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     for path in entries {
         if path.is_symlink() {

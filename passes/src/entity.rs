@@ -161,6 +161,14 @@ impl<K: Entity, V> FromIterator<V> for EntityVec<K, V> {
     }
 }
 
+impl<K, V> IntoIterator for EntityVec<K, V> {
+    type Item = V;
+    type IntoIter = std::vec::IntoIter<V>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.values.into_iter()
+    }
+}
+
 impl<K: Entity, V> Index<K> for EntityVec<K, V> {
     type Output = V;
     fn index(&self, key: K) -> &V {

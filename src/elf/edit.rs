@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use bpfold_passes::entity::{Entity, EntityVec};
+
 use super::error::ElfError;
+use super::renumber::Renumbering;
 use super::section::{Section, SectionData, SectionIndex, SectionInfo, SectionKind};
 use super::symbol::{Symbol, SymbolBind, SymbolIndex, SymbolKind, SymbolPlace};
-use super::table::Renumbering;
 use super::{ElfObject, Reloc};
 
 /// New numbers of what was kept when sections and symbols were removed.
@@ -100,11 +102,8 @@ impl ElfObject {
     /// [`ElfError::InUse`] when symbols would be renumbered under an `.llvm_addrsig`
     /// section; [`ElfError::NoSuch`] when there is no symbol table.
     pub fn add_symbol(&mut self, symbol: Symbol) -> Result<SymbolIndex, ElfError> {
-        let table = self.symbol_table().ok_or(ElfError::NoSuch {
-            what: "symbol",
-            index: 0,
-            count: 0,
-        })?;
+        let table =
+            self.symbol_table().ok_or(ElfError::NoSuch { what: "symbol", index: 0, count: 0 })?;
         let end = SymbolIndex(self.symbols.len() as u32);
         let first_global = match self.sections.get(table).map(|section| section.info) {
             // libbpf's linker writes 0 here and mixes the two.
@@ -122,7 +121,9 @@ impl ElfObject {
             });
         }
         self.edited = true;
-        self.symbols.insert(at, symbol);
+        let mut symbols: Vec<_> = std::mem::take(&mut self.symbols).into_iter().collect();
+        symbols.insert(at.index().min(symbols.len()), symbol);
+        self.symbols = symbols.into_iter().collect();
         for section in self.sections.values_mut() {
             if let SectionInfo::FirstGlobal(first) = &mut section.info
                 && local
@@ -186,10 +187,8 @@ impl ElfObject {
             }
             return Ok(());
         };
-        for (index, content) in others
-            .iter()
-            .map(|&index| (index, Vec::new()))
-            .chain([(first, relocs)])
+        for (index, content) in
+            others.iter().map(|&index| (index, Vec::new())).chain([(first, relocs)])
         {
             if let Some(section) = self.sections.get_mut(index) {
                 section.data = SectionData::Relocations(content);
@@ -218,19 +217,12 @@ impl ElfObject {
         relocs: Vec<Reloc>,
     ) -> Result<SectionIndex, ElfError> {
         let count = self.sections.len();
-        let missing = |index| ElfError::NoSuch {
-            what: "section",
-            index,
-            count,
-        };
+        let missing = |index| ElfError::NoSuch { what: "section", index, count };
         let symbol_table = self.symbol_table().ok_or(missing(0))?;
         let target_name = &self.sections.get(target).ok_or(missing(target.0))?.name;
         let addends = relocs.first().is_some_and(|reloc| reloc.addend.is_some());
-        let (prefix, kind, entsize) = if addends {
-            (".rela", SectionKind::Rela, 24)
-        } else {
-            (".rel", SectionKind::Rel, 16)
-        };
+        let (prefix, kind, entsize) =
+            if addends { (".rela", SectionKind::Rela, 24) } else { (".rel", SectionKind::Rel, 16) };
         let mut section = Section::new([prefix.as_bytes(), target_name].concat(), Vec::new());
         section.kind = kind;
         section.flags = super::SHF_INFO_LINK;
@@ -271,12 +263,8 @@ impl ElfObject {
         sections: &BTreeSet<SectionIndex>,
         symbols: &BTreeSet<SymbolIndex>,
     ) -> Result<(), ElfError> {
-        let section_in_use = |index, user| {
-            Err(ElfError::InUse {
-                what: self.section_id(index).to_string(),
-                user,
-            })
-        };
+        let section_in_use =
+            |index, user| Err(ElfError::InUse { what: self.section_id(index).to_string(), user });
         if let Some(names) = self.section_names.filter(|names| sections.contains(names)) {
             return section_in_use(names, "the file header (e_shstrndx)".into());
         }
@@ -368,10 +356,10 @@ impl ElfObject {
             }
         }
         self.section_names = self.section_names.and_then(|names| new.sections.get(names));
-        self.sections.retain(&new.sections);
-        self.symbols.retain(&new.symbols);
+        new.sections.retain(&mut self.sections);
+        new.symbols.retain(&mut self.symbols);
         if self.symbol_table().is_none() {
-            self.symbols = super::Table::new();
+            self.symbols = EntityVec::new();
         }
     }
 }

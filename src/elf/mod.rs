@@ -15,9 +15,9 @@ mod error;
 mod layout;
 mod read;
 mod reloc;
+mod renumber;
 mod section;
 mod symbol;
-mod table;
 mod validate;
 mod write;
 
@@ -26,12 +26,14 @@ pub use error::{ElfError, SectionId};
 pub use reloc::{
     R_BPF_64_32, R_BPF_64_64, R_BPF_64_ABS32, R_BPF_64_ABS64, R_BPF_64_NODYLD32, R_BPF_NONE, Reloc,
 };
+pub use renumber::Renumbering;
 pub use section::{
     SHF_ALLOC, SHF_EXECINSTR, SHF_INFO_LINK, SHF_WRITE, Section, SectionData, SectionIndex,
     SectionInfo, SectionKind,
 };
 pub use symbol::{Symbol, SymbolBind, SymbolIndex, SymbolKind, SymbolPlace};
-pub use table::{Index, Renumbering, Table};
+
+use bpfold_passes::entity::EntityVec;
 
 use layout::Layout;
 
@@ -86,10 +88,10 @@ pub struct ElfObject {
     /// The file header.
     pub header: Header,
     /// Sections in the order of the section header table; number 0 is the null section.
-    pub sections: Table<SectionIndex, Section>,
+    pub sections: EntityVec<SectionIndex, Section>,
     /// Symbols in the order of the symbol table; number 0 is the null symbol. Empty when
     /// there is no symbol table.
-    pub symbols: Table<SymbolIndex, Symbol>,
+    pub symbols: EntityVec<SymbolIndex, Symbol>,
     /// The string table that holds the sections' names (`e_shstrndx`). Clang uses one
     /// table for these and for the symbols' names.
     pub section_names: Option<SectionIndex>,
@@ -103,19 +105,13 @@ impl ElfObject {
     /// The first section of this name.
     pub fn section_by_name(&self, name: impl AsRef<[u8]>) -> Option<SectionIndex> {
         let name = name.as_ref();
-        self.sections
-            .iter()
-            .find(|(_, section)| section.name == name)
-            .map(|(index, _)| index)
+        self.sections.iter().find(|(_, section)| section.name == name).map(|(index, _)| index)
     }
 
     /// The first symbol of this name.
     pub fn symbol_by_name(&self, name: impl AsRef<[u8]>) -> Option<SymbolIndex> {
         let name = name.as_ref();
-        self.symbols
-            .iter()
-            .find(|(_, symbol)| symbol.name == name)
-            .map(|(index, _)| index)
+        self.symbols.iter().find(|(_, symbol)| symbol.name == name).map(|(index, _)| index)
     }
 
     /// The section that holds the symbol table.
@@ -158,9 +154,7 @@ impl ElfObject {
         &self,
         section: SectionIndex,
     ) -> impl Iterator<Item = (SymbolIndex, &Symbol)> + '_ {
-        self.symbols
-            .iter()
-            .filter(move |(_, symbol)| symbol.place == SymbolPlace::Section(section))
+        self.symbols.iter().filter(move |(_, symbol)| symbol.place == SymbolPlace::Section(section))
     }
 
     /// The `STT_SECTION` symbol of `section`.

@@ -4,6 +4,7 @@
 //! by it. Sections do not overlap and names have a limit, so the model is at most a small
 //! multiple of the file's size.
 
+use bpfold_passes::entity::EntityVec;
 use object::Endianness;
 use object::elf::{self, FileHeader64, Rel64, Rela64, SectionHeader64, Sym64};
 use object::pod::{from_bytes, slice_from_all_bytes, slice_from_bytes};
@@ -15,7 +16,6 @@ use super::section::{
     Origin, SHF_INFO_LINK, Section, SectionData, SectionIndex, SectionInfo, SectionKind,
 };
 use super::symbol::{Symbol, SymbolBind, SymbolIndex, SymbolKind, SymbolPlace};
-use super::table::Table;
 use super::{ElfObject, Endian, Header};
 
 /// Names together may be this many times larger than the file. Compilers share tails
@@ -63,11 +63,7 @@ impl NameBudget {
     fn new(file_size: usize) -> Self {
         let file_size = file_size as u64;
         let limit = file_size.saturating_mul(NAMES_PER_FILE_BYTE);
-        Self {
-            left: limit,
-            limit,
-            file_size,
-        }
+        Self { left: limit, limit, file_size }
     }
 
     /// The name at `offset` of string table `table`, without its zero byte.
@@ -82,22 +78,16 @@ impl NameBudget {
             return Ok(Vec::new());
         }
         let start = strings.get(offset as usize..).unwrap_or_default();
-        let end = start
-            .iter()
-            .position(|&byte| byte == 0)
-            .ok_or_else(|| ElfError::Name {
-                owner: owner(),
-                offset,
-                table: table(),
-                size: strings.len() as u64,
-            })?;
+        let end = start.iter().position(|&byte| byte == 0).ok_or_else(|| ElfError::Name {
+            owner: owner(),
+            offset,
+            table: table(),
+            size: strings.len() as u64,
+        })?;
         self.left = self
             .left
             .checked_sub(end as u64)
-            .ok_or(ElfError::NamesTooLong {
-                limit: self.limit,
-                file_size: self.file_size,
-            })?;
+            .ok_or(ElfError::NamesTooLong { limit: self.limit, file_size: self.file_size })?;
         Ok(start.get(..end).unwrap_or_default().to_vec())
     }
 }
@@ -140,34 +130,16 @@ impl<'data> Reader<'data> {
                 });
             }
         };
-        Ok(Self {
-            file,
-            raw,
-            endian,
-            e: endian.into(),
-        })
+        Ok(Self { file, raw, endian, e: endian.into() })
     }
 
     fn header(&self) -> Result<Header, ElfError> {
         let (raw, e) = (self.raw, self.e);
         let check = |field, value: u64, right: bool, expected| {
-            if right {
-                Ok(())
-            } else {
-                Err(ElfError::Header {
-                    field,
-                    value,
-                    expected,
-                })
-            }
+            if right { Ok(()) } else { Err(ElfError::Header { field, value, expected }) }
         };
         let ident = &raw.e_ident;
-        check(
-            "EI_VERSION",
-            ident.version.0.into(),
-            ident.version == elf::EV_CURRENT,
-            "1",
-        )?;
+        check("EI_VERSION", ident.version.0.into(), ident.version == elf::EV_CURRENT, "1")?;
         let machine = raw.e_machine.get(e);
         check(
             "e_machine",
@@ -185,12 +157,7 @@ impl<'data> Reader<'data> {
         let version = raw.e_version.get(e);
         check("e_version", version.into(), version == 1, "1")?;
         let header_size = raw.e_ehsize.get(e);
-        check(
-            "e_ehsize",
-            header_size.into(),
-            u64::from(header_size) == HEADER_SIZE,
-            "64",
-        )?;
+        check("e_ehsize", header_size.into(), u64::from(header_size) == HEADER_SIZE, "64")?;
         let segments = raw.e_phnum.get(e);
         check(
             "e_phnum",
@@ -224,9 +191,7 @@ impl<'data> Reader<'data> {
             });
         }
         if count >= elf::SHN_LORESERVE {
-            return Err(ElfError::TooManySections {
-                count: count.into(),
-            });
+            return Err(ElfError::TooManySections { count: count.into() });
         }
         let entry_size = raw.e_shentsize.get(e);
         if u64::from(entry_size) != SECTION_HEADER_SIZE {
@@ -265,14 +230,12 @@ impl<'data> Reader<'data> {
             .ok()
             .zip(usize::try_from(size).ok())
             .and_then(|(start, size)| Some(start..start.checked_add(size)?));
-        range
-            .and_then(|range| self.file.get(range))
-            .ok_or_else(|| ElfError::SectionOutsideFile {
-                section: unnamed(index),
-                offset,
-                size,
-                file_size: self.file.len() as u64,
-            })
+        range.and_then(|range| self.file.get(range)).ok_or_else(|| ElfError::SectionOutsideFile {
+            section: unnamed(index),
+            offset,
+            size,
+            file_size: self.file.len() as u64,
+        })
     }
 
     /// Headers and non-empty sections share no byte.
@@ -343,7 +306,7 @@ impl<'data> Reader<'data> {
         headers: &[SectionHeader64<Endianness>],
         section_names: Option<SectionIndex>,
         names: &mut NameBudget,
-    ) -> Result<Table<SectionIndex, Section>, ElfError> {
+    ) -> Result<EntityVec<SectionIndex, Section>, ElfError> {
         let e = self.e;
         let strings = match section_names {
             Some(table) => headers
@@ -351,7 +314,7 @@ impl<'data> Reader<'data> {
                 .map_or(Ok(&[][..]), |header| self.content(table.0 as usize, header))?,
             None => &[],
         };
-        let mut sections = Table::new();
+        let mut sections = EntityVec::new();
         for (index, header) in headers.iter().enumerate() {
             let name_offset = header.sh_name.get(e);
             let name = names.read(
@@ -447,21 +410,18 @@ impl<'data> Reader<'data> {
     /// The symbols of the first symbol table; `validate` refuses a second one.
     fn symbols(
         &self,
-        sections: &mut Table<SectionIndex, Section>,
+        sections: &mut EntityVec<SectionIndex, Section>,
         names: &mut NameBudget,
-    ) -> Result<Table<SymbolIndex, Symbol>, ElfError> {
+    ) -> Result<EntityVec<SymbolIndex, Symbol>, ElfError> {
         let e = self.e;
-        let mut symbols = Table::new();
-        let Some((index, section)) = sections
-            .iter()
-            .find(|(_, section)| section.kind == SectionKind::SymTab)
+        let mut symbols = EntityVec::new();
+        let Some((index, section)) =
+            sections.iter().find(|(_, section)| section.kind == SectionKind::SymTab)
         else {
             return Ok(symbols);
         };
-        let id = SectionId {
-            index: index.0,
-            name: String::from_utf8_lossy(&section.name).into_owned(),
-        };
+        let id =
+            SectionId { index: index.0, name: String::from_utf8_lossy(&section.name).into_owned() };
         let content = section
             .origin
             .and_then(|origin| {
@@ -512,7 +472,7 @@ impl<'data> Reader<'data> {
         Ok(symbols)
     }
 
-    fn layout(&self, sections: &Table<SectionIndex, Section>) -> Layout {
+    fn layout(&self, sections: &EntityVec<SectionIndex, Section>) -> Layout {
         let table = self.raw.e_shoff.get(self.e);
         let mut parts = vec![(table, sections.len() as u64 * SECTION_HEADER_SIZE)];
         parts.extend(
@@ -528,20 +488,13 @@ impl<'data> Reader<'data> {
         let mut gaps = Vec::new();
         let mut position = HEADER_SIZE;
         for (start, size) in parts {
-            let gap = self
-                .file
-                .get(position as usize..start as usize)
-                .unwrap_or_default();
+            let gap = self.file.get(position as usize..start as usize).unwrap_or_default();
             if gap.iter().any(|&byte| byte != 0) {
                 gaps.push((position, gap.to_vec()));
             }
             position = start.saturating_add(size);
         }
-        Layout {
-            header_table: table,
-            file_size,
-            gaps,
-        }
+        Layout { header_table: table, file_size, gaps }
     }
 }
 
@@ -555,10 +508,7 @@ fn takes_room(header: &SectionHeader64<Endianness>, e: Endianness) -> bool {
 }
 
 fn unnamed(index: usize) -> SectionId {
-    SectionId {
-        index: u32::try_from(index).unwrap_or(u32::MAX),
-        name: String::new(),
-    }
+    SectionId { index: u32::try_from(index).unwrap_or(u32::MAX), name: String::new() }
 }
 
 fn odd_size(id: &SectionId, content: &[u8], entry: u64) -> ElfError {

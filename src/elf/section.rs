@@ -1,21 +1,21 @@
 //! Sections.
 
+use bpfold_passes::entity::Entity;
 use object::elf;
 
 use super::reloc::Reloc;
 use super::symbol::SymbolIndex;
-use super::table::Index;
 
 /// Number of a section in the section header table. 0 is the null section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SectionIndex(pub u32);
 
-impl Index for SectionIndex {
-    fn new(position: usize) -> Self {
-        Self(u32::try_from(position).unwrap_or(u32::MAX))
+impl Entity for SectionIndex {
+    fn from_index(index: usize) -> Self {
+        Self(u32::try_from(index).unwrap_or(u32::MAX))
     }
 
-    fn position(self) -> usize {
+    fn index(self) -> usize {
         self.0 as usize
     }
 }

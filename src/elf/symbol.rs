@@ -1,21 +1,21 @@
 //! Symbols.
 
+use bpfold_passes::entity::Entity;
 use object::elf;
 
 use super::section::SectionIndex;
-use super::table::Index;
 
 /// Number of a symbol in the symbol table. 0 is the null symbol, which relocations without
 /// a symbol name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SymbolIndex(pub u32);
 
-impl Index for SymbolIndex {
-    fn new(position: usize) -> Self {
-        Self(u32::try_from(position).unwrap_or(u32::MAX))
+impl Entity for SymbolIndex {
+    fn from_index(index: usize) -> Self {
+        Self(u32::try_from(index).unwrap_or(u32::MAX))
     }
 
-    fn position(self) -> usize {
+    fn index(self) -> usize {
         self.0 as usize
     }
 }
@@ -142,16 +142,7 @@ impl Symbol {
         bind: SymbolBind,
         place: SymbolPlace,
     ) -> Self {
-        Self {
-            name: name.into(),
-            value: 0,
-            size: 0,
-            kind,
-            bind,
-            other: 0,
-            place,
-            origin: None,
-        }
+        Self { name: name.into(), value: 0, size: 0, kind, bind, other: 0, place, origin: None }
     }
 
     /// The section that the symbol is in.

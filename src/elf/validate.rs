@@ -26,17 +26,13 @@ const UNSUPPORTED: [(u32, &str); 8] = [
 impl ElfObject {
     pub(super) fn validate(&self) -> Result<(), ElfError> {
         if self.sections.len() >= usize::from(elf::SHN_LORESERVE) {
-            return Err(ElfError::TooManySections {
-                count: self.sections.len() as u64,
-            });
+            return Err(ElfError::TooManySections { count: self.sections.len() as u64 });
         }
         let mut symbol_table = None;
         for (index, section) in self.sections.iter() {
             self.validate_section(index, section)?;
             if section.kind == SectionKind::SymTab && symbol_table.replace(index).is_some() {
-                return Err(ElfError::SecondSymbolTable {
-                    section: self.section_id(index),
-                });
+                return Err(ElfError::SecondSymbolTable { section: self.section_id(index) });
             }
         }
         for (index, symbol) in self.symbols.iter() {
@@ -206,9 +202,7 @@ impl ElfObject {
             problem,
         };
         if reloc.addend.is_some() != (section.kind == SectionKind::Rela) {
-            return Err(wrong(
-                "SHT_RELA entries have an addend, SHT_REL entries have none".into(),
-            ));
+            return Err(wrong("SHT_RELA entries have an addend, SHT_REL entries have none".into()));
         }
         if self.symbols.get(reloc.symbol).is_none() {
             return Err(wrong(format!(
@@ -226,9 +220,7 @@ impl ElfObject {
         let code = target.flags & SHF_EXECINSTR != 0;
         let width = reloc.width(code);
         if reloc.offset.checked_add(width).is_none_or(|end| end > size) {
-            return Err(wrong(format!(
-                "it covers {width} bytes, the section has {size:#x}"
-            )));
+            return Err(wrong(format!("it covers {width} bytes, the section has {size:#x}")));
         }
         if code && reloc.names_instruction() && !reloc.offset.is_multiple_of(8) {
             return Err(wrong("instructions start at multiples of 8 bytes".into()));

@@ -1,5 +1,6 @@
 //! From the model to bytes.
 
+use bpfold_passes::entity::Entity;
 use object::elf::{
     self, FileHeader64, Ident, Rel64, Rela64, SectionHeader64, Sym64, SymbolInfo, SymbolOther,
     SymbolSection,
@@ -12,7 +13,6 @@ use super::error::ElfError;
 use super::read::{HEADER_SIZE, SECTION_HEADER_SIZE};
 use super::section::{Section, SectionData, SectionIndex, SectionInfo};
 use super::symbol::SymbolPlace;
-use super::table::Index;
 use super::{ElfObject, Reloc};
 
 /// The section header table is aligned to this when a file is laid out anew.
@@ -32,7 +32,7 @@ impl ElfObject {
         let mut file = vec![0; plan.file_size as usize];
         put(&mut file, 0, bytes_of(&self.file_header(&plan)));
         for (index, section) in self.sections.iter() {
-            let position = index.position();
+            let position = index.index();
             let (Some(content), Some(&offset)) =
                 (contents.get(position), plan.offsets.get(position))
             else {
@@ -102,10 +102,7 @@ impl ElfObject {
         let mut bytes = Vec::with_capacity(relocs.len() * 24);
         for reloc in relocs {
             let r_offset = U64::new(e, reloc.offset);
-            let r_info = U64::new(
-                e,
-                (u64::from(reloc.symbol.0) << 32) | u64::from(reloc.r_type),
-            );
+            let r_info = U64::new(e, (u64::from(reloc.symbol.0) << 32) | u64::from(reloc.r_type));
             match reloc.addend {
                 None => bytes.extend_from_slice(bytes_of(&Rel64 { r_offset, r_info })),
                 Some(addend) => bytes.extend_from_slice(bytes_of(&Rela64 {
@@ -221,19 +218,13 @@ impl<'object> Plan<'object> {
     /// The order of the file that was read, new sections after the old ones, each at its
     /// own alignment. The header table keeps its place in that order, or comes last.
     fn anew(object: &'object ElfObject, contents: &[Vec<u8>]) -> Self {
-        let mut order: Vec<SectionIndex> = object.sections.indices().skip(1).collect();
+        let mut order: Vec<SectionIndex> = object.sections.keys().skip(1).collect();
         order.sort_by_key(|&index| {
-            let origin = object
-                .sections
-                .get(index)
-                .and_then(|section| section.origin);
+            let origin = object.sections.get(index).and_then(|section| section.origin);
             (origin.map_or(u64::MAX, |origin| origin.offset), index)
         });
         let table_first = |index: SectionIndex| {
-            let origin = object
-                .sections
-                .get(index)
-                .and_then(|section| section.origin);
+            let origin = object.sections.get(index).and_then(|section| section.origin);
             origin.is_some_and(|origin| origin.offset > object.layout.header_table)
         };
         let mut position = HEADER_SIZE;
@@ -249,12 +240,9 @@ impl<'object> Plan<'object> {
             if header_table.is_none() && table_first(index) {
                 header_table = Some(place_table(&mut position));
             }
-            let at = index.position();
+            let at = index.index();
             let size = contents.get(at).map_or(0, |content| content.len() as u64);
-            let align = object
-                .sections
-                .get(index)
-                .map_or(1, |section| section.addralign.max(1));
+            let align = object.sections.get(index).map_or(1, |section| section.addralign.max(1));
             position = position.next_multiple_of(align);
             if let Some(offset) = offsets.get_mut(at) {
                 *offset = position;
@@ -262,12 +250,7 @@ impl<'object> Plan<'object> {
             position += size;
         }
         let header_table = header_table.unwrap_or_else(|| place_table(&mut position));
-        Self {
-            offsets,
-            header_table,
-            file_size: position,
-            gaps: &[],
-        }
+        Self { offsets, header_table, file_size: position, gaps: &[] }
     }
 }
 
@@ -281,9 +264,7 @@ struct Strings {
 impl Strings {
     fn new(object: &ElfObject) -> Result<Self, ElfError> {
         let section_table = object.section_names;
-        let symbol_table = object
-            .symbol_table()
-            .and_then(|index| object.sections.get(index)?.link);
+        let symbol_table = object.symbol_table().and_then(|index| object.sections.get(index)?.link);
         let mut strings = Self {
             sections: vec![0; object.sections.len()],
             symbols: vec![0; object.symbols.len()],
@@ -348,20 +329,11 @@ impl Strings {
                     }
                 }
                 let mut bytes = vec![0];
-                builder
-                    .write(&mut bytes, 1)
-                    .map_err(|_| owner(b"string table over 4 GiB"))?;
+                builder.write(&mut bytes, 1).map_err(|_| owner(b"string table over 4 GiB"))?;
                 let find = |(name, _): (&[u8], Option<u32>)| {
-                    if name.is_empty() {
-                        0
-                    } else {
-                        builder.get_offset(builder.get_id(name))
-                    }
+                    if name.is_empty() { 0 } else { builder.get_offset(builder.get_id(name)) }
                 };
-                let offsets = (
-                    sections().map(find).collect(),
-                    symbols().map(find).collect(),
-                );
+                let offsets = (sections().map(find).collect(), symbols().map(find).collect());
                 if let Some(table) = table {
                     self.tables.push((table, bytes));
                 }
