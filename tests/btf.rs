@@ -123,16 +123,8 @@ fn corpus_round_trips() {
             refused.push(format!("{}: {error}", path.display()));
         }
     }
-    println!(
-        "{} objects, {with_btf} with .BTF, {with_ext} with .BTF.ext",
-        objects.len()
-    );
-    assert!(
-        refused.is_empty(),
-        "{} refused:\n{}",
-        refused.len(),
-        refused.join("\n")
-    );
+    println!("{} objects, {with_btf} with .BTF, {with_ext} with .BTF.ext", objects.len());
+    assert!(refused.is_empty(), "{} refused:\n{}", refused.len(), refused.join("\n"));
 }
 
 #[test]
@@ -142,16 +134,9 @@ fn kernel_btf_round_trips() {
     };
     let start = std::time::Instant::now();
     let btf = Btf::parse(&bytes).unwrap();
-    println!(
-        "{} types of {} bytes in {:?}",
-        btf.end_id().0 - 1,
-        bytes.len(),
-        start.elapsed()
-    );
+    println!("{} types of {} bytes in {:?}", btf.end_id().0 - 1, bytes.len(), start.elapsed());
     assert!(btf.to_bytes().unwrap() == bytes);
-    let task = btf
-        .find("task_struct", |kind| matches!(kind, Kind::Struct(_)))
-        .unwrap();
+    let task = btf.find("task_struct", |kind| matches!(kind, Kind::Struct(_))).unwrap();
     assert!(btf.size_of(task).unwrap() > 1000);
     assert!(btf.find_member(task, "pid").is_some());
     let _: Arc<Btf> = Arc::new(btf);

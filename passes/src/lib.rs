@@ -1,5 +1,6 @@
 //! BPF instructions, control flow, dataflow and rewrites. Pure: no ELF, no BTF, no I/O.
 
+pub mod cfg;
 pub mod entity;
 pub mod ir;
 pub mod isa;

@@ -19,12 +19,7 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Reads magic, version and flags; the byte order is the one in which the magic is right.
     pub(super) fn with_magic(section: &'static str, bytes: &'a [u8]) -> Result<Self, BtfError> {
-        let mut reader = Self {
-            section,
-            order: Endianness::Little,
-            rest: bytes,
-            offset: 0,
-        };
+        let mut reader = Self { section, order: Endianness::Little, rest: bytes, offset: 0 };
         let head = reader.take("magic, version and flags", 4)?;
         let &[m0, m1, version, flags] = head else {
             return Err(reader.truncated("magic, version and flags", 4));
@@ -35,16 +30,10 @@ impl<'a> Reader<'a> {
             (found, _) => return Err(BtfError::Magic { section, found }),
         };
         if version != 1 {
-            return Err(BtfError::Version {
-                section,
-                found: version,
-            });
+            return Err(BtfError::Version { section, found: version });
         }
         if flags != 0 {
-            return Err(BtfError::Flags {
-                section,
-                found: flags,
-            });
+            return Err(BtfError::Flags { section, found: flags });
         }
         Ok(reader)
     }
@@ -77,17 +66,11 @@ impl<'a> Reader<'a> {
 
     /// Fails unless `len` more bytes are there.
     pub(super) fn expect(&self, what: &'static str, len: u64) -> Result<(), BtfError> {
-        if len <= self.rest.len() as u64 {
-            Ok(())
-        } else {
-            Err(self.truncated(what, len))
-        }
+        if len <= self.rest.len() as u64 { Ok(()) } else { Err(self.truncated(what, len)) }
     }
 
     pub(super) fn take(&mut self, what: &'static str, len: u64) -> Result<&'a [u8], BtfError> {
-        let split = usize::try_from(len)
-            .ok()
-            .and_then(|len| self.rest.split_at_checked(len));
+        let split = usize::try_from(len).ok().and_then(|len| self.rest.split_at_checked(len));
         let (head, rest) = split.ok_or_else(|| self.truncated(what, len))?;
         self.rest = rest;
         self.offset += head.len();
@@ -98,12 +81,7 @@ impl<'a> Reader<'a> {
     pub(super) fn sub(&mut self, what: &'static str, len: u64) -> Result<Self, BtfError> {
         let offset = self.offset;
         let rest = self.take(what, len)?;
-        Ok(Self {
-            section: self.section,
-            order: self.order,
-            rest,
-            offset,
-        })
+        Ok(Self { section: self.section, order: self.order, rest, offset })
     }
 
     pub(super) fn u32(&mut self, what: &'static str) -> Result<u32, BtfError> {

@@ -21,12 +21,8 @@ impl Btf {
 
     fn check_refs(&self, id: TypeId, kind: &Kind) -> Result<(), BtfError> {
         let end = self.end_id();
-        let bad = |target, expected| BtfError::TypeReference {
-            id,
-            kind: kind.name(),
-            target,
-            expected,
-        };
+        let bad =
+            |target, expected| BtfError::TypeReference { id, kind: kind.name(), target, expected };
         let mut outside = None;
         kind.for_each_ref(|target| {
             if target >= end {
@@ -42,11 +38,7 @@ impl Btf {
             }
             Kind::DataSec(section) => {
                 let fits = |kind: &Kind| matches!(kind, Kind::Var { .. } | Kind::Func { .. });
-                match section
-                    .vars
-                    .iter()
-                    .find(|var| !fits(&self.ty(var.var).kind))
-                {
+                match section.vars.iter().find(|var| !fits(&self.ty(var.var).kind)) {
                     Some(var) => Err(bad(var.var, "a VAR or FUNC")),
                     None => Ok(()),
                 }
@@ -93,11 +85,7 @@ impl Btf {
                             next += 1;
                         }
                         if u32::from(depth) > MAX_DEPTH {
-                            return Err(BtfError::TooDeep {
-                                id,
-                                kind,
-                                limit: MAX_DEPTH,
-                            });
+                            return Err(BtfError::TooDeep { id, kind, limit: MAX_DEPTH });
                         }
                         depths[at] = depth;
                         stack.pop();

@@ -45,9 +45,7 @@ impl TypeSet {
     /// Whether a type is in the set.
     #[must_use]
     pub fn contains(&self, id: TypeId) -> bool {
-        self.words
-            .get(id.index() / 64)
-            .is_some_and(|word| word & 1 << (id.0 % 64) != 0)
+        self.words.get(id.index() / 64).is_some_and(|word| word & 1 << (id.0 % 64) != 0)
     }
 }
 
@@ -76,11 +74,7 @@ impl IdMap {
     pub fn get(&self, old: TypeId) -> Option<TypeId> {
         match old.0.checked_sub(self.first) {
             None => Some(old),
-            Some(own) => self
-                .new
-                .get(own as usize)
-                .copied()
-                .filter(|id| *id != TypeId::VOID),
+            Some(own) => self.new.get(own as usize).copied().filter(|id| *id != TypeId::VOID),
         }
     }
 
@@ -95,11 +89,8 @@ impl Btf {
     /// Adds to `set` every type that its types refer to, directly or not, and the declaration
     /// tags of types in it.
     pub fn close(&self, set: &mut TypeSet) {
-        let mut work: Vec<TypeId> = self
-            .types()
-            .map(|(id, _)| id)
-            .filter(|id| set.contains(*id))
-            .collect();
+        let mut work: Vec<TypeId> =
+            self.types().map(|(id, _)| id).filter(|id| set.contains(*id)).collect();
         while let Some(id) = work.pop() {
             self.ty(id).kind.for_each_ref(|target| {
                 if target != TypeId::VOID && set.insert(target) {
@@ -123,10 +114,7 @@ impl Btf {
     pub fn retain(&mut self, keep: &TypeSet) -> IdMap {
         let mut keep = keep.clone();
         self.close(&mut keep);
-        let mut map = IdMap {
-            first: self.first_id,
-            new: Vec::with_capacity(self.types.len()),
-        };
+        let mut map = IdMap { first: self.first_id, new: Vec::with_capacity(self.types.len()) };
         let mut next = self.first_id;
         for (id, _) in self.own_types() {
             if keep.contains(id) {
@@ -142,8 +130,7 @@ impl Btf {
             id += 1;
             if kept {
                 // `keep` is closed: each reference has a new id.
-                ty.kind
-                    .for_each_ref_mut(|target| *target = map.get(*target).unwrap_or_default());
+                ty.kind.for_each_ref_mut(|target| *target = map.get(*target).unwrap_or_default());
             }
             kept
         });

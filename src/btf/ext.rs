@@ -172,11 +172,7 @@ impl Record for FuncInfo {
 impl RawRecord for FuncInfo {
     fn from_words(words: [u32; 4], extra: &[u8], _offset: usize) -> Result<Self, BtfError> {
         let [insn_off, type_id, ..] = words;
-        Ok(Self {
-            insn_off,
-            type_id: TypeId(type_id),
-            extra: extra.into(),
-        })
+        Ok(Self { insn_off, type_id: TypeId(type_id), extra: extra.into() })
     }
 
     fn words(&self) -> ([u32; 4], &[u8]) {
@@ -212,15 +208,7 @@ impl RawRecord for LineInfo {
     }
 
     fn words(&self) -> ([u32; 4], &[u8]) {
-        (
-            [
-                self.insn_off,
-                self.file_name_off.0,
-                self.line_off.0,
-                self.line_col,
-            ],
-            &self.extra,
-        )
+        ([self.insn_off, self.file_name_off.0, self.line_off.0, self.line_col], &self.extra)
     }
 
     fn for_each_str_mut(&mut self, f: &mut dyn FnMut(&mut StrOff)) {
@@ -249,21 +237,14 @@ impl RawRecord for CoreRelo {
             insn_off,
             type_id: TypeId(type_id),
             access_str_off: StrOff(access_str_off),
-            kind: CoreReloKind::from_number(kind).ok_or(BtfError::CoreReloKind {
-                offset,
-                found: kind,
-            })?,
+            kind: CoreReloKind::from_number(kind)
+                .ok_or(BtfError::CoreReloKind { offset, found: kind })?,
             extra: extra.into(),
         })
     }
 
     fn words(&self) -> ([u32; 4], &[u8]) {
-        let words = [
-            self.insn_off,
-            self.type_id.0,
-            self.access_str_off.0,
-            self.kind as u32,
-        ];
+        let words = [self.insn_off, self.type_id.0, self.access_str_off.0, self.kind as u32];
         (words, &self.extra)
     }
 
@@ -298,11 +279,7 @@ pub struct Table<R> {
 
 impl<R: Record> Default for Table<R> {
     fn default() -> Self {
-        Self {
-            blocks: Vec::new(),
-            record_size: R::SIZE,
-            bare: false,
-        }
+        Self { blocks: Vec::new(), record_size: R::SIZE, bare: false }
     }
 }
 
@@ -398,34 +375,25 @@ impl<R: Record> Table<R> {
     }
 
     fn for_each_str_mut(&mut self, f: &mut dyn FnMut(&mut StrOff)) {
-        for block in self
-            .blocks
-            .iter_mut()
-            .filter(|block| !block.records.is_empty())
-        {
+        for block in self.blocks.iter_mut().filter(|block| !block.records.is_empty()) {
             f(&mut block.section);
-            block
-                .records
-                .iter_mut()
-                .for_each(|record| record.for_each_str_mut(f));
+            block.records.iter_mut().for_each(|record| record.for_each_str_mut(f));
         }
     }
 
     /// Records whose type was removed are removed too.
     fn renumber(&mut self, map: &IdMap) {
         for block in &mut self.blocks {
-            block
-                .records
-                .retain_mut(|record| match record.type_id_mut() {
-                    Some(id) => match map.get(*id) {
-                        Some(new) => {
-                            *id = new;
-                            true
-                        }
-                        None => false,
-                    },
-                    None => true,
-                });
+            block.records.retain_mut(|record| match record.type_id_mut() {
+                Some(id) => match map.get(*id) {
+                    Some(new) => {
+                        *id = new;
+                        true
+                    }
+                    None => false,
+                },
+                None => true,
+            });
         }
     }
 }
@@ -436,12 +404,7 @@ fn check_string(btf: &Btf, string: &mut StrOff, offset: usize) -> Result<(), Btf
         Ok(())
     } else {
         let (section, string) = (SECTION, string.0);
-        Err(BtfError::StringOffset {
-            section,
-            offset,
-            string,
-            len: len as usize,
-        })
+        Err(BtfError::StringOffset { section, offset, string, len: len as usize })
     }
 }
 
@@ -485,10 +448,7 @@ impl BtfExt {
         let mut reader = Reader::with_magic(SECTION, bytes)?;
         let order = reader.order();
         if order != btf.order() {
-            return Err(BtfError::ByteOrder {
-                section: SECTION,
-                other: ".BTF",
-            });
+            return Err(BtfError::ByteOrder { section: SECTION, other: ".BTF" });
         }
         let header_len = reader.u32("header length")?;
         let has_core = match header_len {
@@ -496,30 +456,17 @@ impl BtfExt {
             CORE_HEADER_LEN => true,
             found => {
                 let expected = "24 or 32";
-                return Err(BtfError::HeaderLength {
-                    section: SECTION,
-                    found,
-                    expected,
-                });
+                return Err(BtfError::HeaderLength { section: SECTION, found, expected });
             }
         };
         let func: [u32; 2] = reader.words("func_info's place")?;
         let line: [u32; 2] = reader.words("line_info's place")?;
-        let core: [u32; 2] = if has_core {
-            reader.words("core_relo's place")?
-        } else {
-            [0, 0]
-        };
+        let core: [u32; 2] = if has_core { reader.words("core_relo's place")? } else { [0, 0] };
         let mut end = u64::from(header_len);
         let mut place = |part, [at, len]: [u32; 2]| {
             let found = u64::from(header_len) + u64::from(at);
             if len != 0 && found != end {
-                return Err(BtfError::Layout {
-                    section: SECTION,
-                    part,
-                    found,
-                    expected: end,
-                });
+                return Err(BtfError::Layout { section: SECTION, part, found, expected: end });
             }
             end += u64::from(len);
             Ok(u64::from(len))
@@ -531,14 +478,7 @@ impl BtfExt {
         let line_info = Table::read(&mut reader.sub(LineInfo::TABLE, line_len)?, btf)?;
         let core_relo = Table::read(&mut reader.sub(CoreRelo::TABLE, core_len)?, btf)?;
         let rest = reader.rest().into();
-        Ok(Self {
-            order,
-            has_core,
-            rest,
-            func_info,
-            line_info,
-            core_relo,
-        })
+        Ok(Self { order, has_core, rest, func_info, line_info, core_relo })
     }
 
     /// The section's bytes, in its byte order; those of [`BtfExt::parse`] again if nothing
@@ -546,11 +486,7 @@ impl BtfExt {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let has_core = self.has_core || !self.core_relo.is_empty();
-        let header_len = if has_core {
-            CORE_HEADER_LEN
-        } else {
-            OLD_HEADER_LEN
-        };
+        let header_len = if has_core { CORE_HEADER_LEN } else { OLD_HEADER_LEN };
         let mut writer = Writer::with_magic(self.order);
         writer.words(&[header_len]);
         writer.bytes.resize(header_len as usize, 0);

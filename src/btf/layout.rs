@@ -46,11 +46,7 @@ impl Btf {
                 Kind::Enum(enumeration) | Kind::Enum64(enumeration) => u64::from(enumeration.size),
                 Kind::Float { size } => u64::from(*size),
                 Kind::DataSec(section) => u64::from(section.size),
-                Kind::Array(Array {
-                    element,
-                    count: elements,
-                    ..
-                }) => {
+                Kind::Array(Array { element, count: elements, .. }) => {
                     count = count.checked_mul(u64::from(*elements))?;
                     id = *element;
                     continue;
@@ -82,25 +78,16 @@ impl Btf {
     pub fn member_bits(&self, member: &Member) -> Option<BitRange> {
         let start = u64::from(member.bit_offset);
         if member.bitfield != 0 {
-            return Some(BitRange {
-                start,
-                len: u64::from(member.bitfield),
-            });
+            return Some(BitRange { start, len: u64::from(member.bitfield) });
         }
         if let Kind::Int(int) = self.resolve(member.ty).1.kind
             && (int.bit_offset != 0 || u32::from(int.bits) != int.size * 8)
             && !int.bool
         {
             let start = start + u64::from(int.bit_offset);
-            return Some(BitRange {
-                start,
-                len: u64::from(int.bits),
-            });
+            return Some(BitRange { start, len: u64::from(int.bits) });
         }
-        Some(BitRange {
-            start,
-            len: self.size_of(member.ty)?.checked_mul(8)?,
-        })
+        Some(BitRange { start, len: self.size_of(member.ty)?.checked_mul(8)? })
     }
 
     /// The struct or union that a type resolves to.

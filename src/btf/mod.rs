@@ -51,11 +51,7 @@ struct Layout {
 }
 
 /// What [`Btf::ty`] gives for type 0.
-static VOID: Type = Type {
-    name: StrOff(0),
-    flag: false,
-    kind: Kind::Void,
-};
+static VOID: Type = Type { name: StrOff(0), flag: false, kind: Kind::Void };
 
 /// The types and strings of a .BTF section.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,17 +119,13 @@ impl Btf {
     ///
     /// The caller sees to it that references stay valid; [`Btf::check`] tells.
     pub fn ty_mut(&mut self, id: TypeId) -> Option<&mut Type> {
-        self.types
-            .get_mut(id.0.checked_sub(self.first_id)? as usize)
+        self.types.get_mut(id.0.checked_sub(self.first_id)? as usize)
     }
 
     /// The types of this section without its base's, in order.
     pub fn own_types(&self) -> impl DoubleEndedIterator<Item = (TypeId, &Type)> {
         let first = self.first_id;
-        self.types
-            .iter()
-            .enumerate()
-            .map(move |(at, ty)| (TypeId(first + at as u32), ty))
+        self.types.iter().enumerate().map(move |(at, ty)| (TypeId(first + at as u32), ty))
     }
 
     /// The types of the base and of this section, in order, without `void`.

@@ -18,10 +18,7 @@ pub(super) fn read(bytes: &[u8], base: Option<Arc<Btf>>) -> Result<Btf, BtfError
     if let Some(base) = &base
         && base.order != order
     {
-        return Err(BtfError::ByteOrder {
-            section: SECTION,
-            other: "the base BTF",
-        });
+        return Err(BtfError::ByteOrder { section: SECTION, other: "the base BTF" });
     }
     let header_len = reader.u32("header length")?;
     let has_layout = match header_len {
@@ -29,19 +26,11 @@ pub(super) fn read(bytes: &[u8], base: Option<Arc<Btf>>) -> Result<Btf, BtfError
         LAYOUT_HEADER_LEN => true,
         found => {
             let expected = "24 or 32";
-            return Err(BtfError::HeaderLength {
-                section: SECTION,
-                found,
-                expected,
-            });
+            return Err(BtfError::HeaderLength { section: SECTION, found, expected });
         }
     };
     let [types_off, types_len, strings_off, strings_len] = reader.words("the header")?;
-    let [layout_off, layout_len] = if has_layout {
-        reader.words("the header")?
-    } else {
-        [0; 2]
-    };
+    let [layout_off, layout_len] = if has_layout { reader.words("the header")? } else { [0; 2] };
     let start = u64::from(header_len);
     let types_end = start + u64::from(types_len);
     let layout_end = types_end + u64::from(layout_len);
@@ -49,27 +38,15 @@ pub(super) fn read(bytes: &[u8], base: Option<Arc<Btf>>) -> Result<Btf, BtfError
     if layout_len != 0 {
         expect_at("the layout part", start + u64::from(layout_off), types_end)?;
     }
-    expect_at(
-        "the string part",
-        start + u64::from(strings_off),
-        layout_end,
-    )?;
+    expect_at("the string part", start + u64::from(strings_off), layout_end)?;
 
     let mut types = reader.sub("the type part", u64::from(types_len))?;
     let layout = reader.take("the layout part", u64::from(layout_len))?;
-    let layout = has_layout.then(|| Layout {
-        bytes: layout.into(),
-        nowhere: layout_off == 0 && layout_len == 0,
-    });
+    let layout = has_layout
+        .then(|| Layout { bytes: layout.into(), nowhere: layout_off == 0 && layout_len == 0 });
     let strings_at = reader.offset();
-    let strings = reader
-        .take("the string part", u64::from(strings_len))?
-        .to_vec();
-    expect_at(
-        "the end of the section",
-        bytes.len() as u64,
-        reader.offset() as u64,
-    )?;
+    let strings = reader.take("the string part", u64::from(strings_len))?.to_vec();
+    expect_at("the end of the section", bytes.len() as u64, reader.offset() as u64)?;
     check_string_table(&strings, strings_at, base.is_some())?;
 
     let mut btf = Btf {
@@ -96,12 +73,7 @@ fn expect_at(part: &'static str, found: u64, expected: u64) -> Result<(), BtfErr
     if found == expected {
         Ok(())
     } else {
-        Err(BtfError::Layout {
-            section: SECTION,
-            part,
-            found,
-            expected,
-        })
+        Err(BtfError::Layout { section: SECTION, part, found, expected })
     }
 }
 
@@ -115,9 +87,7 @@ fn check_string_table(strings: &[u8], at: usize, split: bool) -> Result<(), BtfE
         return Err(BtfError::StringTable { offset: at });
     }
     if strings.last() != Some(&0) {
-        return Err(BtfError::StringTable {
-            offset: at + strings.len().saturating_sub(1),
-        });
+        return Err(BtfError::StringTable { offset: at + strings.len().saturating_sub(1) });
     }
     Ok(())
 }
@@ -132,10 +102,7 @@ struct NameCheck {
 impl NameCheck {
     fn new(btf: &Btf) -> Self {
         let table = (!btf.strings.is_ascii()).then(|| (btf.first_str, btf.strings.clone()));
-        Self {
-            len: btf.strings_end() as usize,
-            table,
-        }
+        Self { len: btf.strings_end() as usize, table }
     }
 
     fn check(&self, name: StrOff, offset: usize) -> Result<StrOff, BtfError> {
@@ -152,10 +119,7 @@ impl NameCheck {
         {
             let bytes = super::until_nul(table.get(own as usize..).unwrap_or_default());
             if std::str::from_utf8(bytes).is_err() {
-                return Err(BtfError::NameEncoding {
-                    offset,
-                    string: name.0,
-                });
+                return Err(BtfError::NameEncoding { offset, string: name.0 });
             }
         }
         Ok(name)
@@ -174,21 +138,11 @@ struct TypeHead {
 
 impl TypeHead {
     fn bad(&self, what: &'static str, found: u32, expected: &'static str) -> BtfError {
-        BtfError::TypeField {
-            offset: self.offset,
-            id: self.id,
-            what,
-            found,
-            expected,
-        }
+        BtfError::TypeField { offset: self.offset, id: self.id, what, found, expected }
     }
 
     fn zero(&self, what: &'static str, found: u32) -> Result<(), BtfError> {
-        if found == 0 {
-            Ok(())
-        } else {
-            Err(self.bad(what, found, "0"))
-        }
+        if found == 0 { Ok(()) } else { Err(self.bad(what, found, "0")) }
     }
 
     fn linkage(&self, found: u32) -> Result<Linkage, BtfError> {
@@ -205,13 +159,7 @@ fn read_type(reader: &mut Reader<'_>, id: TypeId, names: &mut NameCheck) -> Resu
     let offset = reader.offset();
     let [name, info, word] = reader.words("a type")?;
     let name = names.check(StrOff(name), offset)?;
-    let head = TypeHead {
-        offset,
-        id,
-        vlen: info & 0xff_ffff,
-        flag: info >> 31 != 0,
-        word,
-    };
+    let head = TypeHead { offset, id, vlen: info & 0xff_ffff, flag: info >> 31 != 0, word };
     let target = TypeId(word);
     let has_vlen = matches!(info >> 24 & 0x7f, 4 | 5 | 6 | 12 | 13 | 15 | 19);
     if !has_vlen {
@@ -224,70 +172,44 @@ fn read_type(reader: &mut Reader<'_>, id: TypeId, names: &mut NameCheck) -> Resu
         3 => {
             head.zero("size", word)?;
             let [element, index, count] = reader.words("an array")?;
-            Kind::Array(Array {
-                element: TypeId(element),
-                index: TypeId(index),
-                count,
-            })
+            Kind::Array(Array { element: TypeId(element), index: TypeId(index), count })
         }
         4 => Kind::Struct(read_composite(reader, &head, names)?),
         5 => Kind::Union(read_composite(reader, &head, names)?),
         6 => Kind::Enum(read_enum(reader, &head, names)?),
-        7 => Kind::Fwd {
-            is_union: flag,
-            unused: word,
-        },
+        7 => Kind::Fwd { is_union: flag, unused: word },
         8 => Kind::Typedef(target),
         9 => Kind::Volatile(target),
         10 => Kind::Const(target),
         11 => Kind::Restrict(target),
-        12 => Kind::Func {
-            proto: target,
-            linkage: head.linkage(head.vlen)?,
-        },
+        12 => Kind::Func { proto: target, linkage: head.linkage(head.vlen)? },
         13 => {
             reader.expect("parameters", u64::from(head.vlen) * 8)?;
             let mut params = Vec::with_capacity(head.vlen as usize);
             for _ in 0..head.vlen {
                 let [name, ty] = reader.words("a parameter")?;
                 let name = names.check(StrOff(name), offset)?;
-                params.push(Param {
-                    name,
-                    ty: TypeId(ty),
-                });
+                params.push(Param { name, ty: TypeId(ty) });
             }
-            Kind::FuncProto(FuncProto {
-                result: target,
-                params,
-            })
+            Kind::FuncProto(FuncProto { result: target, params })
         }
         14 => {
             let [linkage] = reader.words("a variable")?;
-            Kind::Var {
-                ty: target,
-                linkage: head.linkage(linkage)?,
-            }
+            Kind::Var { ty: target, linkage: head.linkage(linkage)? }
         }
         15 => {
             reader.expect("section variables", u64::from(head.vlen) * 12)?;
             let mut vars = Vec::with_capacity(head.vlen as usize);
             for _ in 0..head.vlen {
                 let [var, offset, size] = reader.words("a section variable")?;
-                vars.push(SecVar {
-                    var: TypeId(var),
-                    offset,
-                    size,
-                });
+                vars.push(SecVar { var: TypeId(var), offset, size });
             }
             Kind::DataSec(DataSec { size: word, vars })
         }
         16 => Kind::Float { size: word },
         17 => {
             let [component] = reader.words("a declaration tag")?;
-            Kind::DeclTag {
-                target,
-                component: component.cast_signed(),
-            }
+            Kind::DeclTag { target, component: component.cast_signed() }
         }
         18 => Kind::TypeTag(target),
         19 => Kind::Enum64(read_enum64(reader, &head, names)?),
@@ -318,11 +240,7 @@ fn read_int(reader: &mut Reader<'_>, head: &TypeHead) -> Result<Int, BtfError> {
         return Err(head.bad("integer size", int.size, "1, 2, 4, 8 or 16"));
     }
     if u32::from(int.bit_offset) + u32::from(int.bits) > int.size * 8 {
-        return Err(head.bad(
-            "integer width",
-            data & 0xff_ffff,
-            "no more bits than its size has",
-        ));
+        return Err(head.bad("integer width", data & 0xff_ffff, "no more bits than its size has"));
     }
     Ok(int)
 }
@@ -337,23 +255,11 @@ fn read_composite(
     for _ in 0..head.vlen {
         let [name, ty, offset] = reader.words("a member")?;
         let name = names.check(StrOff(name), head.offset)?;
-        let (bit_offset, bitfield) = if head.flag {
-            (offset & 0xff_ffff, (offset >> 24) as u8)
-        } else {
-            (offset, 0)
-        };
-        members.push(Member {
-            name,
-            ty: TypeId(ty),
-            bit_offset,
-            bitfield,
-        });
+        let (bit_offset, bitfield) =
+            if head.flag { (offset & 0xff_ffff, (offset >> 24) as u8) } else { (offset, 0) };
+        members.push(Member { name, ty: TypeId(ty), bit_offset, bitfield });
     }
-    Ok(Composite {
-        size: head.word,
-        has_bitfields: head.flag,
-        members,
-    })
+    Ok(Composite { size: head.word, has_bitfields: head.flag, members })
 }
 
 /// A forward declaration of an enum has size 0 and no values.
@@ -375,16 +281,9 @@ fn read_enum(
     for _ in 0..head.vlen {
         let [name, value] = reader.words("an enum value")?;
         let name = names.check(StrOff(name), head.offset)?;
-        values.push(EnumValue {
-            name,
-            value: i64::from(value.cast_signed()),
-        });
+        values.push(EnumValue { name, value: i64::from(value.cast_signed()) });
     }
-    Ok(Enumeration {
-        size: head.word,
-        signed: head.flag,
-        values,
-    })
+    Ok(Enumeration { size: head.word, signed: head.flag, values })
 }
 
 fn read_enum64(
@@ -401,11 +300,7 @@ fn read_enum64(
         let value = (u64::from(high) << 32 | u64::from(low)).cast_signed();
         values.push(EnumValue { name, value });
     }
-    Ok(Enumeration {
-        size: head.word,
-        signed: head.flag,
-        values,
-    })
+    Ok(Enumeration { size: head.word, signed: head.flag, values })
 }
 
 impl Btf {
@@ -434,8 +329,6 @@ impl Btf {
     /// The byte order that a section's first bytes tell, if they are BTF's.
     #[must_use]
     pub fn detect_order(bytes: &[u8]) -> Option<Endianness> {
-        Reader::with_magic(SECTION, bytes)
-            .ok()
-            .map(|reader| reader.order())
+        Reader::with_magic(SECTION, bytes).ok().map(|reader| reader.order())
     }
 }

@@ -197,10 +197,7 @@ impl Kind {
                 f(&mut array.index);
             }
             Self::Struct(composite) | Self::Union(composite) => {
-                composite
-                    .members
-                    .iter_mut()
-                    .for_each(|member| f(&mut member.ty));
+                composite.members.iter_mut().for_each(|member| f(&mut member.ty));
             }
             Self::FuncProto(proto) => {
                 f(&mut proto.result);
@@ -214,16 +211,10 @@ impl Kind {
     pub fn for_each_str_mut(&mut self, mut f: impl FnMut(&mut StrOff)) {
         match self {
             Self::Struct(composite) | Self::Union(composite) => {
-                composite
-                    .members
-                    .iter_mut()
-                    .for_each(|member| f(&mut member.name));
+                composite.members.iter_mut().for_each(|member| f(&mut member.name));
             }
             Self::Enum(enumeration) | Self::Enum64(enumeration) => {
-                enumeration
-                    .values
-                    .iter_mut()
-                    .for_each(|value| f(&mut value.name));
+                enumeration.values.iter_mut().for_each(|value| f(&mut value.name));
             }
             Self::FuncProto(proto) => proto.params.iter_mut().for_each(|param| f(&mut param.name)),
             Self::Void

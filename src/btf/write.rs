@@ -11,11 +11,7 @@ impl Btf {
     ///
     /// A type with more members than `vlen` can count.
     pub fn to_bytes(&self) -> Result<Vec<u8>, BtfError> {
-        let header_len = if self.layout.is_some() {
-            LAYOUT_HEADER_LEN
-        } else {
-            HEADER_LEN
-        };
+        let header_len = if self.layout.is_some() { LAYOUT_HEADER_LEN } else { HEADER_LEN };
         let mut writer = Writer::with_magic(self.order);
         writer.words(&[header_len]);
         writer.bytes.resize(header_len as usize, 0);
