@@ -4,3 +4,4 @@ pub mod cfg;
 pub mod entity;
 pub mod ir;
 pub mod isa;
+pub mod text;
