@@ -182,7 +182,7 @@ pub enum ElfError {
         problem: &'static str,
     },
     /// A removed section or symbol is still named by what is kept.
-    #[error("{what} cannot be removed: {user} names it")]
+    #[error("{what} cannot be removed: it is named by {user}")]
     InUse {
         /// What should be removed.
         what: String,

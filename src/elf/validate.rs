@@ -231,7 +231,7 @@ impl ElfObject {
     fn validate_symbol(&self, index: SymbolIndex, symbol: &Symbol) -> Result<(), ElfError> {
         let wrong = |field, value, expected| ElfError::SymbolField {
             symbol: index.0,
-            name: String::from_utf8_lossy(&symbol.name).into_owned(),
+            name: symbol.name.escape_ascii().to_string(),
             field,
             value,
             expected,

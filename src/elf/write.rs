@@ -318,7 +318,7 @@ impl Strings {
             None => {
                 let mut builder = StringTable::default();
                 let owner = |name: &[u8]| ElfError::UnwritableName {
-                    owner: String::from_utf8_lossy(name).into_owned(),
+                    owner: name.escape_ascii().to_string(),
                 };
                 for (name, _) in sections().chain(symbols()) {
                     if name.contains(&0) || (table.is_none() && !name.is_empty()) {
