@@ -2,6 +2,7 @@
 
 pub mod cfg;
 pub mod entity;
+pub mod helpers;
 pub mod ir;
 pub mod isa;
 pub mod text;
