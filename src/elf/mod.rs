@@ -17,6 +17,7 @@ mod read;
 mod reloc;
 mod renumber;
 mod section;
+mod strings;
 mod symbol;
 mod validate;
 mod write;

@@ -15,12 +15,9 @@ use super::reloc::Reloc;
 use super::section::{
     Origin, SHF_INFO_LINK, Section, SectionData, SectionIndex, SectionInfo, SectionKind,
 };
+use super::strings::NameBudget;
 use super::symbol::{Symbol, SymbolBind, SymbolIndex, SymbolKind, SymbolPlace};
 use super::{ElfObject, Endian, Header};
-
-/// Names together may be this many times larger than the file. Compilers share tails
-/// between names, but never so that it comes near.
-const NAMES_PER_FILE_BYTE: u64 = 8;
 
 impl ElfObject {
     /// Reads an object.
@@ -49,46 +46,6 @@ impl ElfObject {
         };
         object.validate()?;
         Ok(object)
-    }
-}
-
-/// Bytes that names may still take.
-struct NameBudget {
-    left: u64,
-    limit: u64,
-    file_size: u64,
-}
-
-impl NameBudget {
-    fn new(file_size: usize) -> Self {
-        let file_size = file_size as u64;
-        let limit = file_size.saturating_mul(NAMES_PER_FILE_BYTE);
-        Self { left: limit, limit, file_size }
-    }
-
-    /// The name at `offset` of string table `table`, without its zero byte.
-    fn read(
-        &mut self,
-        strings: &[u8],
-        offset: u32,
-        owner: impl Fn() -> String,
-        table: impl Fn() -> SectionId,
-    ) -> Result<Vec<u8>, ElfError> {
-        if offset == 0 && strings.is_empty() {
-            return Ok(Vec::new());
-        }
-        let start = strings.get(offset as usize..).unwrap_or_default();
-        let end = start.iter().position(|&byte| byte == 0).ok_or_else(|| ElfError::Name {
-            owner: owner(),
-            offset,
-            table: table(),
-            size: strings.len() as u64,
-        })?;
-        self.left = self
-            .left
-            .checked_sub(end as u64)
-            .ok_or(ElfError::NamesTooLong { limit: self.limit, file_size: self.file_size })?;
-        Ok(start.get(..end).unwrap_or_default().to_vec())
     }
 }
 

@@ -6,12 +6,12 @@ use object::elf::{
     SymbolSection,
 };
 use object::pod::bytes_of;
-use object::write::StringTable;
 use object::{Endianness, I64, U16, U32, U64};
 
 use super::error::ElfError;
 use super::read::{HEADER_SIZE, SECTION_HEADER_SIZE};
 use super::section::{Section, SectionData, SectionIndex, SectionInfo};
+use super::strings::Strings;
 use super::symbol::SymbolPlace;
 use super::{ElfObject, Reloc};
 
@@ -252,113 +252,6 @@ impl<'object> Plan<'object> {
         let header_table = header_table.unwrap_or_else(|| place_table(&mut position));
         Self { offsets, header_table, file_size: position, gaps: &[] }
     }
-}
-
-/// Offsets of all names, and the string tables that had to be built anew.
-struct Strings {
-    sections: Vec<u32>,
-    symbols: Vec<u32>,
-    tables: Vec<(SectionIndex, Vec<u8>)>,
-}
-
-impl Strings {
-    fn new(object: &ElfObject) -> Result<Self, ElfError> {
-        let section_table = object.section_names;
-        let symbol_table = object.symbol_table().and_then(|index| object.sections.get(index)?.link);
-        let mut strings = Self {
-            sections: vec![0; object.sections.len()],
-            symbols: vec![0; object.symbols.len()],
-            tables: Vec::new(),
-        };
-        strings.place(object, section_table, section_table == symbol_table, true)?;
-        if section_table != symbol_table {
-            strings.place(object, symbol_table, true, false)?;
-        }
-        Ok(strings)
-    }
-
-    /// Finds the offsets in `table` of the names of all symbols or all sections or both.
-    fn place(
-        &mut self,
-        object: &ElfObject,
-        table: Option<SectionIndex>,
-        of_symbols: bool,
-        of_sections: bool,
-    ) -> Result<(), ElfError> {
-        let old = table
-            .and_then(|table| object.sections.get(table))
-            .and_then(Section::bytes)
-            .unwrap_or_default();
-        let sections = || {
-            object
-                .sections
-                .iter()
-                .filter(move |_| of_sections)
-                .map(|(_, section)| (section.name.as_slice(), section.origin.map(|o| o.name)))
-        };
-        let symbols = || {
-            object
-                .symbols
-                .values()
-                .filter(move |_| of_symbols)
-                .map(|symbol| (symbol.name.as_slice(), symbol.origin))
-        };
-        let in_place = |(name, offset): (&[u8], Option<u32>)| {
-            offset.filter(|&offset| holds(old, offset, name))
-        };
-        let kept: Option<(Vec<u32>, Vec<u32>)> = (!object.edited)
-            .then(|| {
-                let sections = sections().map(in_place).collect::<Option<_>>()?;
-                let symbols = symbols().map(in_place).collect::<Option<_>>()?;
-                Some((sections, symbols))
-            })
-            .flatten();
-        let (of_these_sections, of_these_symbols) = match kept {
-            Some(offsets) => offsets,
-            None => {
-                let mut builder = StringTable::default();
-                let owner = |name: &[u8]| ElfError::UnwritableName {
-                    owner: name.escape_ascii().to_string(),
-                };
-                for (name, _) in sections().chain(symbols()) {
-                    if name.contains(&0) || (table.is_none() && !name.is_empty()) {
-                        return Err(owner(name));
-                    }
-                    if !name.is_empty() {
-                        builder.add(name);
-                    }
-                }
-                let mut bytes = vec![0];
-                builder.write(&mut bytes, 1).map_err(|_| owner(b"string table over 4 GiB"))?;
-                let find = |(name, _): (&[u8], Option<u32>)| {
-                    if name.is_empty() { 0 } else { builder.get_offset(builder.get_id(name)) }
-                };
-                let offsets = (sections().map(find).collect(), symbols().map(find).collect());
-                if let Some(table) = table {
-                    self.tables.push((table, bytes));
-                }
-                offsets
-            }
-        };
-        if of_sections {
-            self.sections = of_these_sections;
-        }
-        if of_symbols {
-            self.symbols = of_these_symbols;
-        }
-        Ok(())
-    }
-}
-
-/// Whether `table` has `name` at `offset`.
-fn holds(table: &[u8], offset: u32, name: &[u8]) -> bool {
-    if table.is_empty() {
-        return offset == 0 && name.is_empty();
-    }
-    table
-        .get(offset as usize..)
-        .and_then(|rest| rest.strip_prefix(name))
-        .is_some_and(|rest| rest.first() == Some(&0))
 }
 
 fn put(file: &mut [u8], offset: u64, bytes: &[u8]) {

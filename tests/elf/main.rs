@@ -23,7 +23,7 @@ fn read(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The `.o` files under `dir`, sorted.
+/// The `.o` and `.elf` files under `dir`, sorted.
 fn objects_in(dir: &Path, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<_> =
         std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -33,7 +33,7 @@ fn objects_in(dir: &Path, found: &mut Vec<PathBuf>) {
             continue;
         } else if path.is_dir() {
             objects_in(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "o") {
+        } else if path.extension().is_some_and(|extension| extension == "o" || extension == "elf") {
             found.push(path);
         }
     }
