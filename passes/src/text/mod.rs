@@ -45,8 +45,14 @@
 //! - The body of a function that no pass may touch is its bytes, each instruction with the
 //!   slot where it was: `3: 95 00 00 00 00 00 00 00 | exit`.
 
+mod error;
+mod lex;
 mod names;
 mod op;
+mod parse;
+mod parse_op;
 mod print;
 
+pub use error::{ParseError, ParseErrorKind};
+pub use parse::parse;
 pub use print::{Annotate, Printer};

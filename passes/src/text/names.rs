@@ -120,3 +120,14 @@ pub(super) fn features(features: &Features) -> [(&'static str, bool); 3] {
     let Features { jmp32, v4, store_imm } = *features;
     [("jmp32", jmp32), ("v4", v4), ("store_imm", store_imm)]
 }
+
+/// Switches on the encoding that `word` stands for; false if it stands for none.
+pub(super) fn set_feature(features: &mut Features, word: &str) -> bool {
+    match word {
+        "jmp32" => features.jmp32 = true,
+        "v4" => features.v4 = true,
+        "store_imm" => features.store_imm = true,
+        _ => return false,
+    }
+    true
+}

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 
 use super::names::Names;
+use crate::helpers::Helper;
 use crate::isa::{AluOp, AtomicOp, Callee, Cond, Imm64, Op, Operand, Reg, Size, SwapOp, Width};
 
 /// Writes `op` without indentation; `target` writes what a jump names.
@@ -134,7 +135,10 @@ fn write_imm64(f: &mut dyn fmt::Write, names: &Names, imm: Imm64) -> fmt::Result
 
 fn write_callee(f: &mut dyn fmt::Write, names: &Names, callee: Callee) -> fmt::Result {
     match callee {
-        Callee::Helper(number) => write!(f, "{}", hex(number)),
+        Callee::Helper(number) => match Helper::get(number) {
+            Some(helper) => write!(f, "{}#{number}", helper.name),
+            None => write!(f, "{}", hex(number)),
+        },
         Callee::Func(func) => write!(f, "{}", names.func(func)),
         Callee::Extern(ext) => write!(f, "extern {}", names.ext(ext)),
         Callee::Pseudo { src, off, imm } => write!(f, "pseudo({src}, {}, {})", hex(off), hex(imm)),
@@ -172,6 +176,38 @@ fn plus(number: impl Into<i64>) -> impl Display {
     let number = number.into();
     format!("{} {:#x}", if number < 0 { "-" } else { "+" }, number.unsigned_abs())
 }
+
+/// Every ALU operation with two operands.
+pub(super) const ALU_OPS: [AluOp; 13] = [
+    AluOp::Add,
+    AluOp::Sub,
+    AluOp::Mul,
+    AluOp::Div,
+    AluOp::SDiv,
+    AluOp::Mod,
+    AluOp::SMod,
+    AluOp::Or,
+    AluOp::And,
+    AluOp::Xor,
+    AluOp::Lsh,
+    AluOp::Rsh,
+    AluOp::Arsh,
+];
+
+/// Every condition.
+pub(super) const CONDITIONS: [Cond; 11] = [
+    Cond::Eq,
+    Cond::Ne,
+    Cond::Gt,
+    Cond::Ge,
+    Cond::Lt,
+    Cond::Le,
+    Cond::Set,
+    Cond::Sgt,
+    Cond::Sge,
+    Cond::Slt,
+    Cond::Sle,
+];
 
 pub(super) fn alu_symbol(op: AluOp) -> &'static str {
     match op {

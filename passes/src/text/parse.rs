@@ -1,0 +1,603 @@
+//! Text to programs: declarations and functions. Instructions are in `parse_op`.
+
+use std::collections::{HashMap, HashSet};
+
+use super::error::{ParseError, ParseErrorKind};
+use super::lex::{Spanned, Token, tokens};
+use super::names;
+use crate::entity::{Block, Core, Entity, EntityVec, Func, Line, Reloc};
+use crate::ir::{
+    DataSection, ExternDecl, ExternValue, Function, InstData, Linkage, MapDecl, OpaqueBody,
+    OpaqueItem, Program,
+};
+use crate::isa::{Endian, Offset, RawInsn};
+
+/// Reads a program from its text. The result is what the text says; whether it keeps the
+/// rules of the IR is for [`crate::ir::verify`] to say.
+pub fn parse(text: &str) -> Result<Program, ParseError> {
+    let tokens = tokens(text)?;
+    let mut parser = Parser {
+        tokens: &tokens,
+        at: 0,
+        program: Program::new(Endian::Little),
+        labels: HashMap::new(),
+    };
+    parser.declare_functions();
+    parser.program()?;
+    Ok(parser.program)
+}
+
+impl std::str::FromStr for Program {
+    type Err = ParseError;
+    fn from_str(text: &str) -> Result<Program, ParseError> {
+        parse(text)
+    }
+}
+
+/// Bytes that a section can have: far more than a map's value may (`KMALLOC_MAX_SIZE`).
+const MAX_SECTION: usize = 1 << 26;
+
+/// The greatest label number that is a block number; the kernel takes 10^6 instructions.
+const MAX_BLOCK: usize = 0xf_ffff;
+
+pub(super) type Result<T, E = ParseError> = std::result::Result<T, E>;
+
+/// Tokens, a place in them, and what was read before it.
+pub(super) struct Parser<'a> {
+    tokens: &'a [Spanned<'a>],
+    at: usize,
+    pub(super) program: Program,
+    /// The blocks of the labels of the function that is being read.
+    labels: HashMap<&'a str, Block>,
+}
+
+/// A block as it is read.
+struct BlockText {
+    block: Block,
+    insts: Vec<InstData>,
+    /// What `next` says.
+    next: Option<Option<Block>>,
+}
+
+impl BlockText {
+    fn new(block: Block) -> Self {
+        Self { block, insts: Vec::new(), next: None }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.next.is_some() || self.insts.last().is_some_and(|data| data.op.is_terminator())
+    }
+}
+
+impl<'a> Parser<'a> {
+    /// Makes a function of each `func` line, so that code can name functions below it.
+    fn declare_functions(&mut self) {
+        let starts_line = |at: usize| at == 0 || self.tokens[at - 1].token == Token::Newline;
+        for (at, pair) in self.tokens.windows(2).enumerate() {
+            if pair[0].token == Token::Word("func") && starts_line(at) {
+                let name = match &pair[1].token {
+                    Token::Word(name) => (*name).to_owned(),
+                    Token::Quoted(name) => name.clone(),
+                    _ => String::new(),
+                };
+                self.program.funcs.push(Function::new(name, Linkage::Static));
+            }
+        }
+    }
+
+    fn program(&mut self) -> Result<()> {
+        self.skip_empty_lines();
+        if self.eat_word("target") {
+            self.target()?;
+        }
+        let mut funcs = self.program.funcs.keys();
+        loop {
+            self.skip_empty_lines();
+            if self.eat_word("section") {
+                self.section()?;
+            } else if self.eat_word("map") {
+                let name = self.name("a map's name")?;
+                self.program.maps.push(MapDecl { name });
+            } else if self.eat_word("extern") {
+                self.ext()?;
+            } else if self.eat_word("func") {
+                let id = funcs.next().ok_or_else(|| self.expected("a function"))?;
+                self.function(id)?;
+            } else if *self.peek() == Token::End {
+                return Ok(());
+            } else {
+                return Err(self.expected("a section, map, extern or func"));
+            }
+            self.end_of_line()?;
+        }
+    }
+
+    fn target(&mut self) -> Result<()> {
+        self.program.endian = match self.word("bpfel or bpfeb")? {
+            "bpfel" => Endian::Little,
+            "bpfeb" => Endian::Big,
+            _ => return Err(self.before().expected("bpfel or bpfeb")),
+        };
+        while *self.peek() != Token::Newline {
+            let word = self.word("a feature")?;
+            if !names::set_feature(&mut self.program.features, word) {
+                return Err(self.before().expected("a feature"));
+            }
+        }
+        self.end_of_line()
+    }
+
+    fn section(&mut self) -> Result<()> {
+        let name = self.name("a section's name")?;
+        let read_only = self.eat_word("readonly");
+        let mut section =
+            DataSection { name, bytes: Vec::new(), final_bits: Vec::new(), read_only };
+        if self.eat("=") {
+            let braces = self.eat("{");
+            loop {
+                if braces {
+                    self.skip_empty_lines();
+                }
+                match self.peek() {
+                    Token::Newline | Token::Symbol("}") => break,
+                    _ => self.section_item(&mut section)?,
+                }
+            }
+            if braces {
+                self.symbol("}")?;
+            }
+        }
+        self.program.sections.push(section);
+        Ok(())
+    }
+
+    fn section_item(&mut self, section: &mut DataSection) -> Result<()> {
+        let mut push = |parser: &Self, byte: u8, mask: u8, count: usize| {
+            if count > MAX_SECTION - section.bytes.len() {
+                return Err(parser.error(ParseErrorKind::SectionSize(MAX_SECTION)));
+            }
+            section.bytes.resize(section.bytes.len() + count, byte);
+            section.final_bits.resize(section.final_bits.len() + count, mask);
+            Ok(())
+        };
+        if let Some(size) = self.word_size() {
+            self.at += 1;
+            let known = !self.eat("??");
+            let bytes = if known { self.word_bytes(size)? } else { vec![0; size] };
+            let mask = if known { 0xff } else { 0 };
+            return bytes.iter().try_for_each(|byte| push(self, *byte, mask, 1));
+        }
+        let (mut byte, mut mask) = (0, 0);
+        if !self.eat("??") {
+            (byte, mask) = (self.byte()?, 0xff);
+            if self.eat("/") {
+                mask = self.byte()?;
+            }
+        }
+        let count = if self.eat("*") {
+            self.number_in("the count", 1, MAX_SECTION as i128)? as usize
+        } else {
+            1
+        };
+        push(self, byte, mask, count)
+    }
+
+    /// The bytes of the type at this place (`u32`), if there is one.
+    fn word_size(&self) -> Option<usize> {
+        match self.peek() {
+            Token::Word("u8") => Some(1),
+            Token::Word("u16") => Some(2),
+            Token::Word("u32") => Some(4),
+            Token::Word("u64") => Some(8),
+            _ => None,
+        }
+    }
+
+    /// A number as `size` bytes in the target's byte order.
+    fn word_bytes(&mut self, size: usize) -> Result<Vec<u8>> {
+        let bits = size as u32 * 8;
+        let number = self.number_in("the word", -(1 << (bits - 1)), (1 << bits) - 1)?;
+        let mut bytes = number.to_le_bytes()[..size].to_vec();
+        if self.program.endian == Endian::Big {
+            bytes.reverse();
+        }
+        Ok(bytes)
+    }
+
+    /// Two hexadecimal digits.
+    fn byte(&mut self) -> Result<u8> {
+        let word = self.word("a byte")?;
+        let plain = word.len() == 2;
+        u8::from_str_radix(word, 16)
+            .ok()
+            .filter(|_| plain)
+            .ok_or_else(|| self.before().expected("a byte"))
+    }
+
+    fn ext(&mut self) -> Result<()> {
+        let name = self.name("an extern's name")?;
+        let mut value = None;
+        if self.eat("=") {
+            value = Some(if self.eat_word("absent") {
+                ExternValue::Absent
+            } else {
+                let mut bytes = Vec::new();
+                while *self.peek() != Token::Newline {
+                    match self.word_size() {
+                        Some(size) => {
+                            self.at += 1;
+                            bytes.extend(self.word_bytes(size)?);
+                        }
+                        None => bytes.push(self.byte()?),
+                    }
+                }
+                ExternValue::Contents(bytes)
+            });
+        }
+        self.program.externs.push(ExternDecl { name, value });
+        Ok(())
+    }
+
+    fn function(&mut self, id: Func) -> Result<()> {
+        let mut func = Function::new(self.name("a function's name")?, Linkage::Static);
+        self.symbol("(")?;
+        func.linkage = match self.word("a linkage")? {
+            "entry" => Linkage::Entry,
+            "global" => Linkage::Global,
+            "static" => Linkage::Static,
+            _ => return Err(self.before().expected("entry, global or static")),
+        };
+        self.symbol(")")?;
+        if self.eat_word("opaque") {
+            let reason = self.name("a reason")?;
+            self.keyword("at", "`at`")?;
+            let slot = self.u32("the slot")?;
+            func.opaque = Some(OpaqueBody { reason, slot, items: Vec::new() });
+        }
+        self.symbol("{")?;
+        if self.eat_token(&Token::Attachments) {
+            self.keyword("slots", "`slots`")?;
+            func.original_slots = self.u32("the number of slots")?;
+        }
+        self.end_of_line()?;
+        match &mut func.opaque {
+            Some(body) => body.items = self.opaque_items()?,
+            None => self.blocks(&mut func)?,
+        }
+        self.symbol("}")?;
+        self.program.funcs[id] = func;
+        Ok(())
+    }
+
+    fn opaque_items(&mut self) -> Result<Vec<OpaqueItem>> {
+        let mut items = Vec::new();
+        loop {
+            self.skip_empty_lines();
+            if *self.peek() == Token::Symbol("}") {
+                return Ok(items);
+            }
+            let origin = self.u32("the slot")?;
+            self.symbol(":")?;
+            let raw = self.slot()?;
+            let second = matches!(self.peek(), Token::Word(_)).then(|| self.slot()).transpose()?;
+            let next_imm = second.map(|slot| slot.imm);
+            if second.is_some_and(|slot| slot != RawInsn { imm: slot.imm, ..RawInsn::default() }) {
+                return Err(self.before().expected("the second slot of an ldimm64"));
+            }
+            let op = if self.eat("|") { Some(self.op(Self::offset)?) } else { None };
+            let Attached { line, line_starts, reloc, core, .. } = self.attachments()?;
+            items.push(OpaqueItem { raw, next_imm, op, origin, line, line_starts, reloc, core });
+            self.end_of_line()?;
+        }
+    }
+
+    fn slot(&mut self) -> Result<RawInsn> {
+        let mut bytes = [0; RawInsn::SIZE];
+        for byte in &mut bytes {
+            *byte = self.byte()?;
+        }
+        Ok(RawInsn::from_bytes(bytes, self.program.endian))
+    }
+
+    fn blocks(&mut self, func: &mut Function) -> Result<()> {
+        let mut free = self.number_labels()?;
+        let mut blocks: Vec<BlockText> = Vec::new();
+        loop {
+            self.skip_empty_lines();
+            if *self.peek() == Token::Symbol("}") {
+                break;
+            }
+            if let Some(name) = self.label_here() {
+                self.at += 2;
+                if let Some(&block) = self.labels.get(name) {
+                    blocks.push(BlockText::new(block));
+                }
+                continue;
+            }
+            if blocks.last().is_none_or(|block| block.next.is_some()) {
+                blocks.extend(free.next().map(BlockText::new));
+            }
+            if self.eat_word("next") {
+                let next = if self.eat_word("none") { None } else { Some(self.label()?) };
+                if let Some(block) = blocks.last_mut() {
+                    block.next = Some(next);
+                }
+            } else {
+                if blocks.last().is_none_or(BlockText::is_closed) {
+                    blocks.extend(free.next().map(BlockText::new));
+                }
+                let mut data = InstData::new(self.op(Self::label)?);
+                let Attached { origin, line, line_starts, reloc, core } = self.attachments()?;
+                data = InstData { origin, line, line_starts, reloc, core, ..data };
+                if let Some(block) = blocks.last_mut() {
+                    block.insts.push(data);
+                }
+            }
+            self.end_of_line()?;
+        }
+        fill(func, blocks);
+        Ok(())
+    }
+
+    /// Gives each label of the function at this place a block, and returns the blocks that
+    /// no label has.
+    fn number_labels(&mut self) -> Result<impl Iterator<Item = Block> + use<>> {
+        self.labels.clear();
+        let mut named = Vec::new();
+        let mut taken = HashSet::new();
+        let start = self.at;
+        while !matches!(self.peek(), Token::Symbol("}") | Token::End) {
+            if let Some(name) = self.label_here() {
+                let number = name.strip_prefix('L').and_then(|digits| {
+                    let number = digits.parse().ok().filter(|n| *n <= MAX_BLOCK)?;
+                    (digits == number.to_string()).then_some(number)
+                });
+                let block = Block::from_index(number.unwrap_or_default());
+                if self.labels.insert(name, block).is_some() {
+                    return Err(self.error(ParseErrorKind::DuplicateLabel(name.to_owned())));
+                }
+                match number {
+                    Some(number) => drop(taken.insert(number)),
+                    None => named.push(name),
+                }
+            }
+            self.at += 1;
+        }
+        self.at = start;
+        let mut free =
+            (0..).filter(move |number| !taken.contains(number)).map(Block::from_index);
+        for (name, block) in named.into_iter().zip(&mut free) {
+            self.labels.insert(name, block);
+        }
+        Ok(free)
+    }
+
+    /// The name of the label that stands at this place.
+    fn label_here(&self) -> Option<&'a str> {
+        let starts_line = self.at == 0
+            || self.tokens.get(self.at - 1).is_some_and(|t| t.token == Token::Newline);
+        match (self.peek(), self.tokens.get(self.at + 1).map(|t| &t.token)) {
+            (Token::Word(name), Some(Token::Symbol(":"))) if starts_line => Some(name),
+            _ => None,
+        }
+    }
+
+    /// A label that a jump names.
+    fn label(&mut self) -> Result<Block> {
+        let name = self.word("a label")?;
+        self.labels.get(name).copied().ok_or_else(|| {
+            self.before().error(ParseErrorKind::Unknown { what: "label", name: name.to_owned() })
+        })
+    }
+
+    /// A jump offset in slots: `+0x3`.
+    fn offset(&mut self) -> Result<Offset> {
+        self.eat("+");
+        self.number_in("the offset", i32::MIN.into(), i32::MAX.into()).map(|n| Offset(n as i32))
+    }
+
+    fn attachments(&mut self) -> Result<Attached> {
+        let mut attached = Attached::default();
+        if !self.eat_token(&Token::Attachments) {
+            return Ok(attached);
+        }
+        while *self.peek() != Token::Newline {
+            match self.word("an attachment")? {
+                "origin" => attached.origin = Some(self.u32("the slot")?),
+                "line" => attached.line = Some(self.entity::<Line>()?),
+                "starts" => attached.line_starts = true,
+                "reloc" => attached.reloc = Some(self.entity::<Reloc>()?),
+                "core" => attached.core = Some(self.entity::<Core>()?),
+                _ => return Err(self.before().expected("an attachment")),
+            }
+        }
+        Ok(attached)
+    }
+
+    fn entity<K: Entity>(&mut self) -> Result<K> {
+        self.u32("the number").map(|number| K::from_index(number as usize))
+    }
+}
+
+#[derive(Default)]
+struct Attached {
+    origin: Option<u32>,
+    line: Option<Line>,
+    line_starts: bool,
+    reloc: Option<Reloc>,
+    core: Option<Core>,
+}
+
+/// Makes the blocks of `func`, whose layout is the order of `blocks`.
+fn fill(func: &mut Function, blocks: Vec<BlockText>) {
+    let bound = blocks.iter().map(|text| text.block.index() + 1).max().unwrap_or_default();
+    for _ in 0..bound {
+        func.push_block();
+    }
+    let layout: Vec<Block> = blocks.iter().map(|text| text.block).collect();
+    for (at, text) in blocks.into_iter().enumerate() {
+        let leaves = text.insts.last().is_some_and(|d| d.op.ends_block_without_fallthrough());
+        let below = layout.get(at + 1).copied().filter(|_| !leaves);
+        func.set_next(text.block, text.next.unwrap_or(below));
+        for data in text.insts {
+            func.push_inst(text.block, data);
+        }
+    }
+    func.set_layout(layout);
+}
+
+/// Reading of single tokens.
+impl<'a> Parser<'a> {
+    pub(super) fn peek(&self) -> &'a Token<'a> {
+        self.peek_at(0)
+    }
+
+    /// The token `ahead` places further on.
+    pub(super) fn peek_at(&self, ahead: usize) -> &'a Token<'a> {
+        self.tokens.get(self.at + ahead).map_or(&Token::End, |t| &t.token)
+    }
+
+    pub(super) fn advance(&mut self) {
+        self.at += 1;
+    }
+
+    pub(super) fn eat_token(&mut self, token: &Token<'_>) -> bool {
+        let found = self.peek() == token;
+        self.at += usize::from(found);
+        found
+    }
+
+    pub(super) fn eat(&mut self, symbol: &'static str) -> bool {
+        self.eat_token(&Token::Symbol(symbol))
+    }
+
+    pub(super) fn eat_word(&mut self, word: &str) -> bool {
+        self.eat_token(&Token::Word(word))
+    }
+
+    pub(super) fn symbol(&mut self, symbol: &'static str) -> Result<()> {
+        if self.eat(symbol) { Ok(()) } else { Err(self.expected(symbol_name(symbol))) }
+    }
+
+    pub(super) fn keyword(&mut self, word: &str, expected: &'static str) -> Result<()> {
+        if self.eat_word(word) { Ok(()) } else { Err(self.expected(expected)) }
+    }
+
+    pub(super) fn word(&mut self, expected: &'static str) -> Result<&'a str> {
+        match self.peek() {
+            Token::Word(word) => {
+                self.at += 1;
+                Ok(word)
+            }
+            _ => Err(self.expected(expected)),
+        }
+    }
+
+    pub(super) fn name(&mut self, expected: &'static str) -> Result<String> {
+        match self.peek() {
+            Token::Quoted(name) => {
+                self.at += 1;
+                Ok(name.clone())
+            }
+            Token::Word(word) if !word.starts_with(|c: char| c.is_ascii_digit()) => {
+                self.at += 1;
+                Ok((*word).to_owned())
+            }
+            _ => Err(self.expected(expected)),
+        }
+    }
+
+    /// A number from `min` to `max`, decimal or hexadecimal, with an optional sign.
+    pub(super) fn number_in(&mut self, field: &'static str, min: i128, max: i128) -> Result<i128> {
+        let start = self.at;
+        let negative = self.eat("-");
+        let word = self.word("a number")?;
+        let magnitude = match word.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16),
+            None => word.parse(),
+        };
+        let Ok(magnitude) = magnitude else {
+            return Err(self.before().expected("a number"));
+        };
+        let number = if negative { -i128::from(magnitude) } else { magnitude.into() };
+        if (min..=max).contains(&number) {
+            return Ok(number);
+        }
+        self.at = start;
+        Err(self.error(ParseErrorKind::Range { number, field, min, max }))
+    }
+
+    pub(super) fn u32(&mut self, field: &'static str) -> Result<u32> {
+        self.number_in(field, 0, u32::MAX.into()).map(|number| number as u32)
+    }
+
+    /// A declared entity by its name, with its number where several have that name.
+    pub(super) fn entity_named<K: Entity, V>(
+        &mut self,
+        what: &'static str,
+        table: impl Fn(&Program) -> &EntityVec<K, V>,
+        name_of: impl Fn(&V) -> &str,
+    ) -> Result<K> {
+        let start = self.at;
+        let name = self.name(what)?;
+        let number = if self.eat("@") { Some(self.u32("the number")? as usize) } else { None };
+        let entities = table(&self.program);
+        let mut found = entities
+            .iter()
+            .filter(|(key, value)| {
+                name_of(value) == name && number.is_none_or(|number| number == key.index())
+            })
+            .map(|(key, _)| key);
+        let kind = match (found.next(), found.next()) {
+            (Some(key), None) => return Ok(key),
+            (Some(_), Some(_)) => ParseErrorKind::Ambiguous { what, name },
+            (None, _) => ParseErrorKind::Unknown { what, name },
+        };
+        self.at = start;
+        Err(self.error(kind))
+    }
+
+    fn skip_empty_lines(&mut self) {
+        while self.eat_token(&Token::Newline) {}
+    }
+
+    fn end_of_line(&mut self) -> Result<()> {
+        if self.eat_token(&Token::Newline) || *self.peek() == Token::End {
+            Ok(())
+        } else {
+            Err(self.expected("the end of the line"))
+        }
+    }
+
+    /// Steps back to the token that was just read, to report it.
+    pub(super) fn before(&mut self) -> &mut Self {
+        self.at = self.at.saturating_sub(1);
+        self
+    }
+
+    pub(super) fn error(&self, kind: ParseErrorKind) -> ParseError {
+        let place = self.tokens.get(self.at).or(self.tokens.last());
+        let (line, column) = place.map_or((1, 1), |t| (t.line, t.column));
+        ParseError { line, column, kind }
+    }
+
+    pub(super) fn expected(&self, expected: &'static str) -> ParseError {
+        self.error(ParseErrorKind::Expected { expected, found: self.peek().to_string() })
+    }
+}
+
+fn symbol_name(symbol: &'static str) -> &'static str {
+    match symbol {
+        "(" => "`(`",
+        ")" => "`)`",
+        "{" => "`{`",
+        "}" => "`}`",
+        "[" => "`[`",
+        "]" => "`]`",
+        "," => "`,`",
+        "=" => "`=`",
+        "*" => "`*`",
+        ":" => "`:`",
+        other => other,
+    }
+}
