@@ -45,6 +45,7 @@
 //! - The body of a function that no pass may touch is its bytes, each instruction with the
 //!   slot where it was: `3: 95 00 00 00 00 00 00 00 | exit`.
 
+mod cursor;
 mod error;
 mod lex;
 mod names;

@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::cursor::{Parser, Result};
 use super::error::{ParseError, ParseErrorKind};
-use super::lex::{Spanned, Token, tokens};
+use super::lex::{Token, tokens};
 use super::names;
-use crate::entity::{Block, Core, Entity, EntityVec, Func, Line, Reloc};
+use crate::entity::{Block, Core, Entity, Func, Line, Reloc};
 use crate::ir::{
     DataSection, ExternDecl, ExternValue, Function, InstData, Linkage, MapDecl, OpaqueBody,
     OpaqueItem, Program,
@@ -40,16 +41,8 @@ const MAX_SECTION: usize = 1 << 26;
 /// The greatest label number that is a block number; the kernel takes 10^6 instructions.
 const MAX_BLOCK: usize = 0xf_ffff;
 
-pub(super) type Result<T, E = ParseError> = std::result::Result<T, E>;
-
-/// Tokens, a place in them, and what was read before it.
-pub(super) struct Parser<'a> {
-    tokens: &'a [Spanned<'a>],
-    at: usize,
-    pub(super) program: Program,
-    /// The blocks of the labels of the function that is being read.
-    labels: HashMap<&'a str, Block>,
-}
+/// The numbers from here on stand for blocks whose number is not known yet.
+const PROVISIONAL: usize = MAX_BLOCK + 1;
 
 /// A block as it is read.
 struct BlockText {
@@ -300,7 +293,9 @@ impl<'a> Parser<'a> {
     }
 
     fn blocks(&mut self, func: &mut Function) -> Result<()> {
-        let mut free = self.number_labels()?;
+        let said = self.number_labels()?;
+        // Blocks without a label that says their number get one once their order is known.
+        let mut unlabelled = (PROVISIONAL + self.labels.len()..).map(Block::from_index);
         let mut blocks: Vec<BlockText> = Vec::new();
         loop {
             self.skip_empty_lines();
@@ -315,7 +310,7 @@ impl<'a> Parser<'a> {
                 continue;
             }
             if blocks.last().is_none_or(|block| block.next.is_some()) {
-                blocks.extend(free.next().map(BlockText::new));
+                blocks.extend(unlabelled.next().map(BlockText::new));
             }
             if self.eat_word("next") {
                 let next = if self.eat_word("none") { None } else { Some(self.label()?) };
@@ -324,7 +319,7 @@ impl<'a> Parser<'a> {
                 }
             } else {
                 if blocks.last().is_none_or(BlockText::is_closed) {
-                    blocks.extend(free.next().map(BlockText::new));
+                    blocks.extend(unlabelled.next().map(BlockText::new));
                 }
                 let mut data = InstData::new(self.op(Self::label)?);
                 let Attached { origin, line, line_starts, reloc, core } = self.attachments()?;
@@ -335,21 +330,22 @@ impl<'a> Parser<'a> {
             }
             self.end_of_line()?;
         }
+        number_blocks(&mut blocks, &said);
         fill(func, blocks);
         Ok(())
     }
 
-    /// Gives each label of the function at this place a block, and returns the blocks that
-    /// no label has.
-    fn number_labels(&mut self) -> Result<impl Iterator<Item = Block> + use<>> {
+    /// Gives each label of the function at this place a block, and returns the numbers that
+    /// labels say.
+    fn number_labels(&mut self) -> Result<HashSet<usize>> {
         self.labels.clear();
         let mut named = Vec::new();
-        let mut taken = HashSet::new();
+        let mut said = HashSet::new();
         let start = self.at;
         while !matches!(self.peek(), Token::Symbol("}") | Token::End) {
             if let Some(name) = self.label_here() {
                 let number = name.strip_prefix('L').and_then(|digits| {
-                    let number = digits.parse().ok().filter(|n| *n <= MAX_BLOCK)?;
+                    let number: usize = digits.parse().ok().filter(|n| *n <= MAX_BLOCK)?;
                     (digits == number.to_string()).then_some(number)
                 });
                 let block = Block::from_index(number.unwrap_or_default());
@@ -357,25 +353,23 @@ impl<'a> Parser<'a> {
                     return Err(self.error(ParseErrorKind::DuplicateLabel(name.to_owned())));
                 }
                 match number {
-                    Some(number) => drop(taken.insert(number)),
+                    Some(number) => drop(said.insert(number)),
                     None => named.push(name),
                 }
             }
             self.at += 1;
         }
         self.at = start;
-        let mut free =
-            (0..).filter(move |number| !taken.contains(number)).map(Block::from_index);
-        for (name, block) in named.into_iter().zip(&mut free) {
-            self.labels.insert(name, block);
+        for (name, number) in named.into_iter().zip(PROVISIONAL..) {
+            self.labels.insert(name, Block::from_index(number));
         }
-        Ok(free)
+        Ok(said)
     }
 
     /// The name of the label that stands at this place.
     fn label_here(&self) -> Option<&'a str> {
-        let starts_line = self.at == 0
-            || self.tokens.get(self.at - 1).is_some_and(|t| t.token == Token::Newline);
+        let starts_line =
+            self.at == 0 || self.tokens.get(self.at - 1).is_some_and(|t| t.token == Token::Newline);
         match (self.peek(), self.tokens.get(self.at + 1).map(|t| &t.token)) {
             (Token::Word(name), Some(Token::Symbol(":"))) if starts_line => Some(name),
             _ => None,
@@ -428,6 +422,21 @@ struct Attached {
     core: Option<Core>,
 }
 
+/// Gives the blocks that no label numbers the least numbers that are free, in order.
+fn number_blocks(blocks: &mut [BlockText], said: &HashSet<usize>) {
+    let mut free = (0..).filter(|number| !said.contains(number)).map(Block::from_index);
+    let mut numbers = HashMap::new();
+    for text in blocks.iter().filter(|text| text.block.index() >= PROVISIONAL) {
+        numbers.extend(free.next().map(|number| (text.block, number)));
+    }
+    let renumber = |block: &mut Block| *block = *numbers.get(block).unwrap_or(block);
+    for text in blocks {
+        renumber(&mut text.block);
+        text.next.iter_mut().flatten().for_each(renumber);
+        text.insts.iter_mut().filter_map(|data| data.op.target_mut()).for_each(renumber);
+    }
+}
+
 /// Makes the blocks of `func`, whose layout is the order of `blocks`.
 fn fill(func: &mut Function, blocks: Vec<BlockText>) {
     let bound = blocks.iter().map(|text| text.block.index() + 1).max().unwrap_or_default();
@@ -444,160 +453,4 @@ fn fill(func: &mut Function, blocks: Vec<BlockText>) {
         }
     }
     func.set_layout(layout);
-}
-
-/// Reading of single tokens.
-impl<'a> Parser<'a> {
-    pub(super) fn peek(&self) -> &'a Token<'a> {
-        self.peek_at(0)
-    }
-
-    /// The token `ahead` places further on.
-    pub(super) fn peek_at(&self, ahead: usize) -> &'a Token<'a> {
-        self.tokens.get(self.at + ahead).map_or(&Token::End, |t| &t.token)
-    }
-
-    pub(super) fn advance(&mut self) {
-        self.at += 1;
-    }
-
-    pub(super) fn eat_token(&mut self, token: &Token<'_>) -> bool {
-        let found = self.peek() == token;
-        self.at += usize::from(found);
-        found
-    }
-
-    pub(super) fn eat(&mut self, symbol: &'static str) -> bool {
-        self.eat_token(&Token::Symbol(symbol))
-    }
-
-    pub(super) fn eat_word(&mut self, word: &str) -> bool {
-        self.eat_token(&Token::Word(word))
-    }
-
-    pub(super) fn symbol(&mut self, symbol: &'static str) -> Result<()> {
-        if self.eat(symbol) { Ok(()) } else { Err(self.expected(symbol_name(symbol))) }
-    }
-
-    pub(super) fn keyword(&mut self, word: &str, expected: &'static str) -> Result<()> {
-        if self.eat_word(word) { Ok(()) } else { Err(self.expected(expected)) }
-    }
-
-    pub(super) fn word(&mut self, expected: &'static str) -> Result<&'a str> {
-        match self.peek() {
-            Token::Word(word) => {
-                self.at += 1;
-                Ok(word)
-            }
-            _ => Err(self.expected(expected)),
-        }
-    }
-
-    pub(super) fn name(&mut self, expected: &'static str) -> Result<String> {
-        match self.peek() {
-            Token::Quoted(name) => {
-                self.at += 1;
-                Ok(name.clone())
-            }
-            Token::Word(word) if !word.starts_with(|c: char| c.is_ascii_digit()) => {
-                self.at += 1;
-                Ok((*word).to_owned())
-            }
-            _ => Err(self.expected(expected)),
-        }
-    }
-
-    /// A number from `min` to `max`, decimal or hexadecimal, with an optional sign.
-    pub(super) fn number_in(&mut self, field: &'static str, min: i128, max: i128) -> Result<i128> {
-        let start = self.at;
-        let negative = self.eat("-");
-        let word = self.word("a number")?;
-        let magnitude = match word.strip_prefix("0x") {
-            Some(digits) => u64::from_str_radix(digits, 16),
-            None => word.parse(),
-        };
-        let Ok(magnitude) = magnitude else {
-            return Err(self.before().expected("a number"));
-        };
-        let number = if negative { -i128::from(magnitude) } else { magnitude.into() };
-        if (min..=max).contains(&number) {
-            return Ok(number);
-        }
-        self.at = start;
-        Err(self.error(ParseErrorKind::Range { number, field, min, max }))
-    }
-
-    pub(super) fn u32(&mut self, field: &'static str) -> Result<u32> {
-        self.number_in(field, 0, u32::MAX.into()).map(|number| number as u32)
-    }
-
-    /// A declared entity by its name, with its number where several have that name.
-    pub(super) fn entity_named<K: Entity, V>(
-        &mut self,
-        what: &'static str,
-        table: impl Fn(&Program) -> &EntityVec<K, V>,
-        name_of: impl Fn(&V) -> &str,
-    ) -> Result<K> {
-        let start = self.at;
-        let name = self.name(what)?;
-        let number = if self.eat("@") { Some(self.u32("the number")? as usize) } else { None };
-        let entities = table(&self.program);
-        let mut found = entities
-            .iter()
-            .filter(|(key, value)| {
-                name_of(value) == name && number.is_none_or(|number| number == key.index())
-            })
-            .map(|(key, _)| key);
-        let kind = match (found.next(), found.next()) {
-            (Some(key), None) => return Ok(key),
-            (Some(_), Some(_)) => ParseErrorKind::Ambiguous { what, name },
-            (None, _) => ParseErrorKind::Unknown { what, name },
-        };
-        self.at = start;
-        Err(self.error(kind))
-    }
-
-    fn skip_empty_lines(&mut self) {
-        while self.eat_token(&Token::Newline) {}
-    }
-
-    fn end_of_line(&mut self) -> Result<()> {
-        if self.eat_token(&Token::Newline) || *self.peek() == Token::End {
-            Ok(())
-        } else {
-            Err(self.expected("the end of the line"))
-        }
-    }
-
-    /// Steps back to the token that was just read, to report it.
-    pub(super) fn before(&mut self) -> &mut Self {
-        self.at = self.at.saturating_sub(1);
-        self
-    }
-
-    pub(super) fn error(&self, kind: ParseErrorKind) -> ParseError {
-        let place = self.tokens.get(self.at).or(self.tokens.last());
-        let (line, column) = place.map_or((1, 1), |t| (t.line, t.column));
-        ParseError { line, column, kind }
-    }
-
-    pub(super) fn expected(&self, expected: &'static str) -> ParseError {
-        self.error(ParseErrorKind::Expected { expected, found: self.peek().to_string() })
-    }
-}
-
-fn symbol_name(symbol: &'static str) -> &'static str {
-    match symbol {
-        "(" => "`(`",
-        ")" => "`)`",
-        "{" => "`{`",
-        "}" => "`}`",
-        "[" => "`[`",
-        "]" => "`]`",
-        "," => "`,`",
-        "=" => "`=`",
-        "*" => "`*`",
-        ":" => "`:`",
-        other => other,
-    }
 }

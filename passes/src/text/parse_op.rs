@@ -1,15 +1,18 @@
 //! Text to one instruction.
 
+use super::cursor::{Parser, Result};
 use super::error::ParseErrorKind;
 use super::lex::Token;
 use super::names;
 use super::op::{ALU_OPS, CONDITIONS, alu_symbol, cond_symbol};
-use super::parse::{Parser, Result};
+
 use crate::helpers::Helper;
 use crate::isa::{AluOp, AtomicOp, Callee, Cond, Imm64, Op, Operand, Reg, Size, SwapOp, Width};
 
 /// Reads what a jump names.
 type Target<'a, T> = fn(&mut Parser<'a>) -> Result<T>;
+
+const ANY_TYPE: &str = "u8, u16, u32, u64, s8, s16 or s32";
 
 /// A memory operand: `*(u32 *)(r1 + 0x8)`.
 struct Place {
@@ -109,18 +112,19 @@ impl<'a> Parser<'a> {
 
     /// What follows `dst = *`.
     fn load<T>(&mut self, width: Width, dst: Reg) -> Result<Op<T>> {
-        let size_at = self.peek_at(1);
-        let is_packet = *self.peek_at(4) == Token::Word("skb");
-        if !is_packet {
-            let Place { size, signed, base, off } = self.place()?;
-            if width == Width::W32 && (signed || size == Size::DW) {
-                return Err(self.error(mismatch("a load that a w register can hold", size_at)));
-            }
+        if *self.peek_at(4) != Token::Word("skb") {
+            let place = match width {
+                Width::W32 => {
+                    self.place("u8, u16 or u32", |size, signed| size != Size::DW && !signed)
+                }
+                Width::W64 => self.place(ANY_TYPE, |_, _| true),
+            };
+            let Place { size, signed, base, off } = place?;
             return Ok(Op::Load { size, signed, dst, base, off });
         }
-        let (size, signed) = self.cast()?;
-        if dst != Reg::R0 || signed || size == Size::DW {
-            return Err(self.error(mismatch("r0 and u8, u16 or u32 of a packet load", size_at)));
+        let (size, _) = self.cast("u8, u16 or u32", |size, signed| size != Size::DW && !signed)?;
+        if dst != Reg::R0 {
+            return Err(self.expected("an address, as only r0 receives packet bytes"));
         }
         self.advance();
         self.symbol("[")?;
@@ -318,44 +322,46 @@ impl<'a> Parser<'a> {
         Ok(Op::Atomic { size, op, base, off, src: self.value_register(size)? })
     }
 
-    /// The rest of a memory operand after its `*`: `(u32 *)(r1 + 0x8)`.
-    fn place(&mut self) -> Result<Place> {
-        let (size, signed) = self.cast()?;
+    /// The rest of a memory operand after its `*`: `(u32 *)(r1 + 0x8)`, with a type that
+    /// `fits`.
+    fn place(
+        &mut self,
+        expected: &'static str,
+        fits: impl Fn(Size, bool) -> bool,
+    ) -> Result<Place> {
+        let (size, signed) = self.cast(expected, fits)?;
         let (base, off) = self.address()?;
         self.symbol(")")?;
         Ok(Place { size, signed, base, off })
     }
 
     fn unsigned_place(&mut self) -> Result<Place> {
-        let size_at = self.peek_at(1);
-        let place = self.place()?;
-        if place.signed {
-            return Err(self.error(mismatch("an unsigned type", size_at)));
-        }
-        Ok(place)
+        self.place("u8, u16, u32 or u64", |_, signed| !signed)
     }
 
     fn atomic_place(&mut self) -> Result<Place> {
-        let size_at = self.peek_at(1);
-        let place = self.unsigned_place()?;
-        if !matches!(place.size, Size::W | Size::DW) {
-            return Err(self.error(mismatch("u32 or u64", size_at)));
-        }
-        Ok(place)
+        self.place("u32 or u64", |size, signed| matches!(size, Size::W | Size::DW) && !signed)
     }
 
     /// `(u32 *)`: the size, and whether the type is signed.
-    fn cast(&mut self) -> Result<(Size, bool)> {
+    fn cast(
+        &mut self,
+        expected: &'static str,
+        fits: impl Fn(Size, bool) -> bool,
+    ) -> Result<(Size, bool)> {
         self.symbol("(")?;
-        let cast = match self.word("a type")? {
-            "u8" => (Size::B, false),
-            "u16" => (Size::H, false),
-            "u32" => (Size::W, false),
-            "u64" => (Size::DW, false),
-            "s8" => (Size::B, true),
-            "s16" => (Size::H, true),
-            "s32" => (Size::W, true),
-            _ => return Err(self.before().expected("u8, u16, u32, u64, s8, s16 or s32")),
+        let cast = match self.word(expected)? {
+            "u8" => Some((Size::B, false)),
+            "u16" => Some((Size::H, false)),
+            "u32" => Some((Size::W, false)),
+            "u64" => Some((Size::DW, false)),
+            "s8" => Some((Size::B, true)),
+            "s16" => Some((Size::H, true)),
+            "s32" => Some((Size::W, true)),
+            _ => None,
+        };
+        let Some(cast) = cast.filter(|(size, signed)| fits(*size, *signed)) else {
+            return Err(self.before().expected(expected));
         };
         self.symbol("*")?;
         self.symbol(")")?;
@@ -490,8 +496,4 @@ fn swap(word: &str) -> Option<(SwapOp, Size)> {
         _ => return None,
     };
     Some((op, size))
-}
-
-fn mismatch(expected: &'static str, found: &Token<'_>) -> ParseErrorKind {
-    ParseErrorKind::Expected { expected, found: found.to_string() }
 }

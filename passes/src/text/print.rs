@@ -66,6 +66,16 @@ impl<'a> Printer<'a> {
         })
     }
 
+    /// The text of one block's instructions; empty for a block that the program does not have.
+    pub fn block(&self, func: Func, block: Block) -> impl Display {
+        from_fn(move |f| match self.program.funcs.get(func) {
+            Some(function) if function.has_block(block) => {
+                self.write_block(f, func, function, block)
+            }
+            _ => Ok(()),
+        })
+    }
+
     /// The text of one instruction, without attachments.
     pub fn op(&self, op: &isa::Op<Block>) -> impl Display {
         from_fn(move |f| write_op(f, &self.names, op, label))
@@ -96,12 +106,7 @@ impl<'a> Printer<'a> {
     fn write_blocks(&self, f: &mut Formatter<'_>, id: Func, func: &Function) -> fmt::Result {
         for (at, &block) in func.layout().iter().enumerate() {
             writeln!(f, "{}:", label(&block))?;
-            if let Some(text) = self.annotate.and_then(|a| a.before_block(id, block)) {
-                write_comment(f, &text)?;
-            }
-            for &inst in &func.block(block).insts {
-                self.write_inst(f, id, func, inst)?;
-            }
+            self.write_block(f, id, func, block)?;
             let leaves = func
                 .block(block)
                 .insts
@@ -115,6 +120,20 @@ impl<'a> Printer<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The instructions of a block.
+    fn write_block(
+        &self,
+        f: &mut Formatter<'_>,
+        id: Func,
+        func: &Function,
+        block: Block,
+    ) -> fmt::Result {
+        if let Some(text) = self.annotate.and_then(|a| a.before_block(id, block)) {
+            write_comment(f, &text)?;
+        }
+        func.block(block).insts.iter().try_for_each(|&inst| self.write_inst(f, id, func, inst))
     }
 
     fn write_inst(

@@ -1,0 +1,173 @@
+//! Runs the files in `tests/filetests`; `tests/filetests/README.md` describes their format.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use bpfold_passes::cfg::Cfg;
+use bpfold_passes::entity::Block;
+use bpfold_passes::ir::{Program, verify};
+use bpfold_passes::text::{self, Printer};
+
+/// The line between the input and the expectation.
+const SEPARATOR: &str = "; ---";
+/// The line that stands for an expectation equal to the printed input.
+const UNCHANGED: &str = "; expect: unchanged";
+
+/// The text that `command` makes of a program. New commands are added here.
+fn run(command: &str, options: &[&str], program: Program) -> Result<String, String> {
+    match (command, options) {
+        ("roundtrip", []) => Ok(program.to_string()),
+        ("roundtrip", ["verbose"]) => Ok(Printer::new(&program).verbose().to_string()),
+        ("verify", []) => Ok(match verify(&program) {
+            Ok(()) => "ok".to_owned(),
+            Err(error) => error.to_string(),
+        }),
+        ("cfg", []) => Ok(cfg(&program)),
+        ("dot", []) => Ok(dot(&program)),
+        _ => Err(format!("unknown command {command:?} with options {options:?}")),
+    }
+}
+
+/// The blocks in reverse postorder with their edges, immediate dominators and loops.
+fn cfg(program: &Program) -> String {
+    let mut out = String::new();
+    for func in program.funcs.values() {
+        let graph = Cfg::new(func);
+        let headers = graph.loop_headers();
+        let dominators = graph.dominators();
+        let list = |blocks: &mut dyn Iterator<Item = Block>| {
+            blocks.map(|b| b.to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let _ = writeln!(out, "{}:", func.name);
+        for &block in graph.reverse_postorder() {
+            let _ = write!(out, "  {block} -> [{}]", list(&mut graph.successors(block)));
+            if let Some(idom) = dominators.as_ref().and_then(|d| d.immediate_dominator(block)) {
+                let _ = write!(out, " idom {idom}");
+            }
+            out.push_str(if headers[block] { " loop\n" } else { "\n" });
+        }
+    }
+    out
+}
+
+fn dot(program: &Program) -> String {
+    let printer = Printer::new(program);
+    let mut out = String::new();
+    for (id, func) in program.funcs.iter() {
+        out += &Cfg::new(func).dot(&func.name, |block| printer.block(id, block).to_string());
+    }
+    out
+}
+
+/// What a file says.
+struct Case<'a> {
+    command: &'a str,
+    options: Vec<&'a str>,
+    input: &'a str,
+    /// What stands below the separator; none for an expectation equal to the input.
+    expected: Option<&'a str>,
+}
+
+fn read_case(text: &str) -> Result<Case<'_>, String> {
+    let first = text.lines().next().unwrap_or_default();
+    let mut words = first
+        .strip_prefix("; test:")
+        .ok_or("the first line is not `; test: COMMAND`")?
+        .split_whitespace();
+    let command = words.next().ok_or("no command")?;
+    let options = words.collect();
+    if let Some((input, _)) = text.split_once(&format!("\n{UNCHANGED}\n")) {
+        return Ok(Case { command, options, input, expected: None });
+    }
+    let (input, expected) =
+        text.split_once(&format!("\n{SEPARATOR}\n")).unwrap_or((text.trim_end(), ""));
+    Ok(Case { command, options, input, expected: Some(expected) })
+}
+
+/// What the command makes of the input, and what it should make of it.
+fn outcome(case: &Case<'_>) -> Result<(String, String), String> {
+    if case.command == "parse-error" {
+        let actual = match text::parse(case.input) {
+            Ok(_) => "no error".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        return Ok((end_line(&actual), case.expected.unwrap_or_default().to_owned()));
+    }
+    let program = text::parse(case.input).map_err(|error| error.to_string())?;
+    for printed in [program.to_string(), Printer::new(&program).verbose().to_string()] {
+        let again = text::parse(&printed).map_err(|error| format!("{error} in\n{printed}"))?;
+        let same = again.to_string() == program.to_string();
+        (same.then_some(())).ok_or(format!("the text does not round-trip:\n{printed}"))?;
+    }
+    if case.command != "verify" {
+        verify(&program).map_err(|error| format!("the input is not valid: {error}"))?;
+    }
+    let unchanged = program.to_string();
+    let actual = run(case.command, &case.options, program)?;
+    Ok((end_line(&actual), case.expected.map_or(unchanged, str::to_owned)))
+}
+
+fn end_line(text: &str) -> String {
+    format!("{}\n", text.trim_end())
+}
+
+/// Runs one file; with `bless` a wrong expectation is replaced.
+fn check(path: &Path, bless: bool) -> Result<(), String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let case = read_case(&text)?;
+    let (actual, expected) = outcome(&case)?;
+    if actual == end_line(&expected) {
+        return Ok(());
+    }
+    if bless && case.expected.is_some() {
+        let blessed = format!("{}\n{SEPARATOR}\n{actual}", case.input);
+        return std::fs::write(path, blessed).map_err(|error| error.to_string());
+    }
+    let diff = similar::TextDiff::from_lines(expected.as_str(), actual.as_str());
+    let diff = diff.unified_diff().context_radius(5).header("expected", "actual").to_string();
+    Err(format!("{diff}\n(BPFOLD_BLESS=1 takes what is actual)"))
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.extension().is_some_and(|e| e == "bpf") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Every file does what it says; `BPFOLD_FILETEST` names a part of the paths to run.
+#[test]
+fn filetests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/filetests");
+    let only = std::env::var("BPFOLD_FILETEST").unwrap_or_default();
+    let bless = std::env::var("BPFOLD_BLESS").is_ok_and(|v| v == "1");
+    let files = files(&root);
+    let mut failures = String::new();
+    let mut ran = 0;
+    for path in &files {
+        let name = path.strip_prefix(&root).unwrap_or(path).display().to_string();
+        if !name.contains(&only) {
+            continue;
+        }
+        ran += 1;
+        if let Err(failure) = check(path, bless) {
+            let _ = writeln!(failures, "--- {name}\n{failure}");
+        }
+    }
+    assert!(ran > 0, "no file matches {only:?}");
+    assert!(failures.is_empty(), "\n{failures}");
+}
+
+#[test]
+fn unknown_commands_fail() {
+    let text = "; test: frobnicate\nfunc f (entry) {\n  exit\n}\n; expect: unchanged\n";
+    let error = outcome(&read_case(text).unwrap()).unwrap_err();
+    assert_eq!(error, "unknown command \"frobnicate\" with options []");
+}
