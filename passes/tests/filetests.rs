@@ -128,18 +128,18 @@ fn check(path: &Path, bless: bool) -> Result<(), String> {
     Err(format!("{diff}\n(BPFOLD_BLESS=1 takes what is actual)"))
 }
 
-fn files(directory: &Path) -> Vec<PathBuf> {
+fn files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(directory).expect("a directory") {
-        let path = entry.expect("an entry").path();
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
         if path.is_dir() {
-            found.extend(files(&path));
+            found.extend(files(&path)?);
         } else if path.extension().is_some_and(|e| e == "bpf") {
             found.push(path);
         }
     }
     found.sort();
-    found
+    Ok(found)
 }
 
 /// Every file does what it says; `BPFOLD_FILETEST` names a part of the paths to run.
@@ -148,7 +148,7 @@ fn filetests() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/filetests");
     let only = std::env::var("BPFOLD_FILETEST").unwrap_or_default();
     let bless = std::env::var("BPFOLD_BLESS").is_ok_and(|v| v == "1");
-    let files = files(&root);
+    let files = files(&root).unwrap();
     let mut failures = String::new();
     let mut ran = 0;
     for path in &files {

@@ -57,3 +57,6 @@ mod print;
 pub use error::{ParseError, ParseErrorKind};
 pub use parse::parse;
 pub use print::{Annotate, Printer};
+
+#[cfg(test)]
+mod tests;
