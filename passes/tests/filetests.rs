@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use bpfold_passes::cfg::Cfg;
-use bpfold_passes::entity::Block;
+use bpfold_passes::entity::{Block, Entity};
 use bpfold_passes::ir::{Program, verify};
 use bpfold_passes::text::{self, Printer};
 
@@ -36,18 +36,22 @@ fn cfg(program: &Program) -> String {
         let headers = graph.loop_headers();
         let dominators = graph.dominators();
         let list = |blocks: &mut dyn Iterator<Item = Block>| {
-            blocks.map(|b| b.to_string()).collect::<Vec<_>>().join(" ")
+            blocks.map(label).collect::<Vec<_>>().join(" ")
         };
         let _ = writeln!(out, "{}:", func.name);
         for &block in graph.reverse_postorder() {
-            let _ = write!(out, "  {block} -> [{}]", list(&mut graph.successors(block)));
+            let _ = write!(out, "  {} -> [{}]", label(block), list(&mut graph.successors(block)));
             if let Some(idom) = dominators.as_ref().and_then(|d| d.immediate_dominator(block)) {
-                let _ = write!(out, " idom {idom}");
+                let _ = write!(out, " idom {}", label(idom));
             }
             out.push_str(if headers[block] { " loop\n" } else { "\n" });
         }
     }
     out
+}
+
+fn label(block: Block) -> String {
+    format!("L{}", block.index())
 }
 
 fn dot(program: &Program) -> String {

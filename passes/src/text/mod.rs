@@ -33,7 +33,7 @@
 //!
 //! - A byte of a section is two hexadecimal digits if it is final, `??` if it is open and
 //!   stored as 0, and otherwise `value/mask` with the mask of its final bits; `00*32` repeats.
-//!   A typed word (`u32 5`, `u64 -1`, `u16 ?`) stands for its bytes in the byte order of the
+//!   A typed word (`u32 5`, `u64 -1`, `u16 ??`) stands for its bytes in the byte order of the
 //!   target.
 //! - A block whose way on is not the block below it says so: `next L3`.
 //! - An instruction after a jump begins a block of its own, labelled or not.

@@ -66,7 +66,8 @@ impl<'a> Printer<'a> {
         })
     }
 
-    /// The text of one block's instructions; empty for a block that the program does not have.
+    /// The label and the instructions of one block; empty for a block that the program does
+    /// not have.
     pub fn block(&self, func: Func, block: Block) -> impl Display {
         from_fn(move |f| match self.program.funcs.get(func) {
             Some(function) if function.has_block(block) => {
@@ -105,7 +106,6 @@ impl<'a> Printer<'a> {
 
     fn write_blocks(&self, f: &mut Formatter<'_>, id: Func, func: &Function) -> fmt::Result {
         for (at, &block) in func.layout().iter().enumerate() {
-            writeln!(f, "{}:", label(&block))?;
             self.write_block(f, id, func, block)?;
             let leaves = func
                 .block(block)
@@ -122,7 +122,7 @@ impl<'a> Printer<'a> {
         Ok(())
     }
 
-    /// The instructions of a block.
+    /// A block without what tells where it falls through to.
     fn write_block(
         &self,
         f: &mut Formatter<'_>,
@@ -130,6 +130,7 @@ impl<'a> Printer<'a> {
         func: &Function,
         block: Block,
     ) -> fmt::Result {
+        writeln!(f, "{}:", label(&block))?;
         if let Some(text) = self.annotate.and_then(|a| a.before_block(id, block)) {
             write_comment(f, &text)?;
         }
