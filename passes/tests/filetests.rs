@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use bpfold_passes::cfg::Cfg;
+use bpfold_passes::cfg::{Cfg, linearize};
 use bpfold_passes::entity::{Block, Entity};
 use bpfold_passes::ir::{Program, verify};
 use bpfold_passes::text::{self, Printer};
@@ -22,10 +22,24 @@ fn run(command: &str, options: &[&str], program: Program) -> Result<String, Stri
             Ok(()) => "ok".to_owned(),
             Err(error) => error.to_string(),
         }),
+        ("linearize", []) => linearized(&program),
         ("cfg", []) => Ok(cfg(&program)),
         ("dot", []) => Ok(dot(&program)),
         _ => Err(format!("unknown command {command:?} with options {options:?}")),
     }
+}
+
+/// Each function's instructions as they are laid out, with their slots.
+fn linearized(program: &Program) -> Result<String, String> {
+    let printer = Printer::new(program);
+    let mut out = String::new();
+    for func in program.funcs.values() {
+        let _ = writeln!(out, "{}:", func.name);
+        for placed in linearize(func, program.features).map_err(|error| error.to_string())? {
+            let _ = writeln!(out, "  {}: {}", placed.slot, printer.encoded_op(&placed.op));
+        }
+    }
+    Ok(out)
 }
 
 /// The blocks in reverse postorder with their edges, immediate dominators and loops.

@@ -82,6 +82,11 @@ impl<'a> Printer<'a> {
         from_fn(move |f| write_op(f, &self.names, op, label))
     }
 
+    /// The text of one encoded instruction: jumps name offsets, `goto +0x3`.
+    pub fn encoded_op(&self, op: &isa::Op<isa::Offset>) -> impl Display {
+        from_fn(move |f| write_op(f, &self.names, op, offset))
+    }
+
     fn write_function(&self, f: &mut Formatter<'_>, id: Func, func: &Function) -> fmt::Result {
         let linkage = match func.linkage {
             Linkage::Entry => "entry",
