@@ -5,3 +5,5 @@
 pub use bpfold_passes as passes;
 pub mod btf;
 pub mod elf;
+pub mod lift;
+pub mod lower;

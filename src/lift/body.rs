@@ -1,0 +1,404 @@
+//! The code of functions: basic blocks, or an opaque body.
+
+use bpfold_passes::entity::{Block, Core, Entity, Func, Line, PerEntity, Reloc};
+use bpfold_passes::ir::{
+    DataSection, ExternDecl, Function, InstData, MapDecl, OpaqueBody, OpaqueItem, Program,
+};
+use bpfold_passes::isa::{self, Callee, Imm64, Offset, Reg};
+
+use super::code::{Code, Insn};
+use super::links::{ExternLink, Links, MapLink, RelocLink, SectionLink};
+use super::records::Records;
+use super::refs::{RefError, Target, target};
+use crate::elf::{ElfObject, SectionData, SectionIndex, SymbolIndex, SymbolKind};
+
+/// An instruction with its references resolved and everything that is attached to it.
+struct Item<'a> {
+    insn: &'a Insn,
+    op: Option<isa::Op<Offset>>,
+    /// Why the function cannot be taken apart.
+    problem: Option<String>,
+    line: Option<Line>,
+    line_starts: bool,
+    reloc: Option<Reloc>,
+    core: Option<Core>,
+}
+
+/// Fills in the code of every function, and the tables of what code names.
+pub(super) fn fill(
+    elf: &ElfObject,
+    codes: &[Code],
+    records: &Records,
+    program: &mut Program,
+    links: &mut Links,
+) {
+    for code in codes {
+        let section = links.code.iter().find(|section| section.index == code.index);
+        for func in section.map(|section| section.funcs.clone()).unwrap_or_default() {
+            let (start, slots) = (links.funcs[func].start, program.funcs[func].original_slots);
+            let insns = code.between(start, start + slots);
+            let mut lifter = Lifter { elf, codes, code, records, program, links };
+            let items = lifter.items(insns);
+            let shape = Shape { start, end: start + slots };
+            match shape.problem(&items) {
+                Some((reason, slot)) => {
+                    let items = items.iter().map(|item| item.opaque(start)).collect();
+                    links.funcs[func].runs_into = runs_into(links, code, insns, shape);
+                    program.funcs[func].opaque = Some(OpaqueBody { reason, slot, items });
+                }
+                None => build(&mut program.funcs[func], shape, &items),
+            }
+        }
+    }
+    tie(program, links, codes);
+}
+
+struct Lifter<'a> {
+    elf: &'a ElfObject,
+    codes: &'a [Code],
+    code: &'a Code,
+    records: &'a Records,
+    program: &'a mut Program,
+    links: &'a mut Links,
+}
+
+impl Lifter<'_> {
+    fn items<'i>(&mut self, insns: &'i [Insn]) -> Vec<Item<'i>> {
+        let mut line = None;
+        let mut items = Vec::with_capacity(insns.len());
+        for insn in insns {
+            let at = (self.code.index, insn.slot);
+            let own = self.records.line_info.get(&at);
+            if let Some(record) = own {
+                line = Some(self.links.lines.push(record.clone()));
+            }
+            let core = self.records.core_relo.get(&at);
+            let core = core.map(|record| self.links.core.push(record.clone()));
+            let reloc = insn.relocs.split_first().map(|(reloc, more)| {
+                self.links.relocs.push(RelocLink {
+                    reloc: *reloc,
+                    raw: insn.raw,
+                    next_imm: insn.next_imm,
+                    more: more.to_vec(),
+                })
+            });
+            let (op, problem) = self.resolve(insn, reloc);
+            let line_starts = own.is_some();
+            items.push(Item { insn, op, problem, line, line_starts, reloc, core });
+        }
+        items
+    }
+
+    /// The instruction with its reference as an id, and what is not understood of it.
+    fn resolve(
+        &mut self,
+        insn: &Insn,
+        reloc: Option<Reloc>,
+    ) -> (Option<isa::Op<Offset>>, Option<String>) {
+        let op = match insn.op {
+            Ok(op) => op,
+            Err(error) => return (None, Some(error.to_string())),
+        };
+        let target = match target(self.elf, self.codes, self.code, insn) {
+            Ok(None) => return (Some(op), None),
+            Ok(Some(target)) => target,
+            Err(RefError::Unclear(problem)) => return (Some(op), Some(problem)),
+            // `functions::find` has resolved every reference before.
+            Err(RefError::Damage(error)) => return (Some(op), Some(error.to_string())),
+        };
+        let resolved = match (op, target) {
+            (isa::Op::Call(_), Target::Code { section, slot }) => {
+                self.links.func_at(section, slot).map(|func| isa::Op::Call(Callee::Func(func)))
+            }
+            (isa::Op::Call(_), Target::Extern(symbol)) => {
+                reloc.map(|reloc| isa::Op::Call(Callee::Extern(self.extern_of(symbol, reloc))))
+            }
+            (isa::Op::LdImm64 { dst, .. }, target) => {
+                self.imm64(target, reloc).map(|imm| isa::Op::LdImm64 { dst, imm })
+            }
+            _ => None,
+        };
+        match resolved {
+            Some(op) => (Some(op), None),
+            None => (Some(op), Some("reference that does not fit its instruction".into())),
+        }
+    }
+
+    fn imm64(&mut self, target: Target, reloc: Option<Reloc>) -> Option<Imm64> {
+        Some(match target {
+            Target::Code { section, slot } => Imm64::Func(self.links.func_at(section, slot)?),
+            Target::Map { section, offset } => Imm64::Map(self.map_of(section, offset, reloc?)),
+            Target::Data { section, offset } => {
+                Imm64::Section { section: self.section_of(section, reloc?)?, offset }
+            }
+            Target::Extern(symbol) => Imm64::Extern(self.extern_of(symbol, reloc?)),
+        })
+    }
+
+    fn map_of(
+        &mut self,
+        section: SectionIndex,
+        offset: u64,
+        reloc: Reloc,
+    ) -> bpfold_passes::entity::Map {
+        let same = |link: &MapLink| link.section == section && link.offset == offset;
+        if let Some((map, _)) = self.links.maps.iter().find(|(_, link)| same(link)) {
+            return map;
+        }
+        let named = self.elf.symbols_in(section).find(|(_, symbol)| {
+            symbol.value == offset && symbol.kind != SymbolKind::Section
+        });
+        let name = named.map_or_else(
+            || format!("{}+{offset:#x}", self.elf.section_id(section).name),
+            |(_, symbol)| String::from_utf8_lossy(&symbol.name).into_owned(),
+        );
+        self.links.maps.push(MapLink { section, offset, reloc });
+        self.program.maps.push(MapDecl { name })
+    }
+
+    fn section_of(
+        &mut self,
+        index: SectionIndex,
+        reloc: Reloc,
+    ) -> Option<bpfold_passes::entity::Section> {
+        if let Some(section) = self.links.section_of(index) {
+            return Some(section);
+        }
+        let section = self.elf.sections.get(index)?;
+        let name = String::from_utf8_lossy(&section.name).into_owned();
+        let bytes = match &section.data {
+            SectionData::Bytes(bytes) => bytes.clone(),
+            SectionData::NoBits(_)
+            | SectionData::Symbols
+            | SectionData::Relocations(_)
+            | SectionData::Strings(_) => Vec::new(),
+        };
+        let read_only =
+            !section.is_writable() && (name == ".rodata" || name.starts_with(".rodata."));
+        let final_bits = vec![0; bytes.len()];
+        self.links.sections.push(SectionLink { index, reloc });
+        Some(self.program.sections.push(DataSection { name, bytes, final_bits, read_only }))
+    }
+
+    fn extern_of(
+        &mut self,
+        symbol: SymbolIndex,
+        reloc: Reloc,
+    ) -> bpfold_passes::entity::Extern {
+        let known = self.links.externs.iter().find(|(_, link)| link.symbol == symbol);
+        if let Some((known, _)) = known {
+            return known;
+        }
+        let name = self.elf.symbols.get(symbol).map(|symbol| symbol.name.as_slice());
+        let name = String::from_utf8_lossy(name.unwrap_or_default()).into_owned();
+        self.links.externs.push(ExternLink { symbol, reloc });
+        self.program.externs.push(ExternDecl { name, value: None })
+    }
+}
+
+impl Item<'_> {
+    fn opaque(&self, start: u32) -> OpaqueItem {
+        OpaqueItem {
+            raw: self.insn.raw,
+            next_imm: self.insn.next_imm,
+            op: self.op,
+            origin: self.insn.slot - start,
+            line: self.line,
+            line_starts: self.line_starts,
+            reloc: self.reloc,
+            core: self.core,
+        }
+    }
+
+    /// The slot that the jump leads to, counted from the section's start.
+    fn jump(&self) -> Option<i64> {
+        jump(self.insn)
+    }
+}
+
+fn jump(insn: &Insn) -> Option<i64> {
+    let Offset(distance) = *insn.op.as_ref().ok()?.target()?;
+    Some(i64::from(insn.slot) + 1 + i64::from(distance))
+}
+
+/// The slots of a function, counted from the section's start.
+#[derive(Clone, Copy)]
+struct Shape {
+    start: u32,
+    end: u32,
+}
+
+impl Shape {
+    fn contains(self, slot: i64) -> bool {
+        (i64::from(self.start)..i64::from(self.end)).contains(&slot)
+    }
+
+    /// Why the function cannot be taken apart, and the slot (from its start) of the
+    /// instruction that is the reason.
+    fn problem(self, items: &[Item<'_>]) -> Option<(String, u32)> {
+        let mut heads = vec![false; (self.end - self.start) as usize];
+        for item in items {
+            if let Some(head) = heads.get_mut((item.insn.slot - self.start) as usize) {
+                *head = true;
+            }
+        }
+        let is_head = |slot: i64| {
+            let at = usize::try_from(slot - i64::from(self.start)).ok();
+            at.and_then(|at| heads.get(at)).copied().unwrap_or(false)
+        };
+        for item in items {
+            let problem = match (&item.problem, item.op) {
+                (Some(problem), _) => Some(problem.clone()),
+                (None, Some(isa::Op::GotoX { .. })) => Some("indirect jump (gotox)".to_owned()),
+                (None, Some(op)) if op.defs().contains(Reg::FP) => {
+                    Some("write to the frame pointer".to_owned())
+                }
+                (None, _) => match item.jump() {
+                    Some(slot) if !self.contains(slot) => Some("jump out of the function".to_owned()),
+                    Some(slot) if !is_head(slot) => {
+                        Some("jump into the second half of an ldimm64".to_owned())
+                    }
+                    _ => None,
+                },
+            };
+            if let Some(problem) = problem {
+                return Some((problem, item.insn.slot - self.start));
+            }
+        }
+        let last = items.last()?;
+        let leaves = last.op.is_some_and(|op| op.ends_block_without_fallthrough());
+        (!leaves).then(|| {
+            let reason = "control runs past the function's end".to_owned();
+            (reason, last.insn.slot - self.start)
+        })
+    }
+}
+
+/// The functions that control enters from this one without a call: the targets of its jumps
+/// and, where it does not end in one, the function behind it.
+fn runs_into(links: &Links, code: &Code, insns: &[Insn], shape: Shape) -> Vec<Func> {
+    let last = insns.last().and_then(|insn| insn.op.as_ref().ok());
+    let leaves = last.is_some_and(isa::Op::ends_block_without_fallthrough);
+    let behind = (!leaves && shape.end < code.len()).then_some(i64::from(shape.end));
+    let mut funcs: Vec<Func> = insns
+        .iter()
+        .filter_map(jump)
+        .chain(behind)
+        .filter(|slot| !shape.contains(*slot))
+        .filter_map(|slot| links.place_at(code.index, u32::try_from(slot).ok()?))
+        .map(|place| place.func)
+        .collect();
+    funcs.sort();
+    funcs.dedup();
+    funcs
+}
+
+/// Where a jump leaves its function, everything between the two must keep its length: those
+/// functions become opaque, and none of them goes while the first is there.
+fn tie(program: &mut Program, links: &mut Links, codes: &[Code]) {
+    let ties: Vec<(Func, Func)> = links
+        .funcs
+        .iter()
+        .flat_map(|(from, link)| link.runs_into.iter().map(move |to| (from, *to)))
+        .collect();
+    for (from, to) in ties {
+        let (low, high) = (from.min(to).index(), from.max(to).index());
+        let between: Vec<Func> = (low..=high).map(Func::from_index).collect();
+        for &func in &between {
+            if program.funcs[func].opaque.is_none() {
+                make_opaque(program, links, codes, func);
+            }
+            if func != from && !links.funcs[from].runs_into.contains(&func) {
+                links.funcs[from].runs_into.push(func);
+            }
+        }
+    }
+}
+
+fn make_opaque(program: &mut Program, links: &Links, codes: &[Code], func: Func) {
+    let link = &links.funcs[func];
+    let Some(code) = codes.iter().find(|code| code.index == link.section) else { return };
+    let function = &program.funcs[func];
+    let items = code
+        .between(link.start, link.start + function.original_slots)
+        .iter()
+        .zip(function.insts())
+        .map(|(insn, (_, inst))| {
+            let data = function.inst(inst);
+            OpaqueItem {
+                raw: insn.raw,
+                next_imm: insn.next_imm,
+                op: match insn.op {
+                    Ok(op) if op.target().is_some() => Some(op),
+                    _ => Some(data.op.map_target(|_| Offset(0))),
+                },
+                origin: insn.slot - link.start,
+                line: data.line,
+                line_starts: data.line_starts,
+                reloc: data.reloc,
+                core: data.core,
+            }
+        })
+        .collect();
+    let reason = "another function jumps into or over it".to_owned();
+    let function = &mut program.funcs[func];
+    function.clear();
+    function.opaque = Some(OpaqueBody { reason, slot: 0, items });
+}
+
+/// Builds the blocks of a function that [`Shape::problem`] found none in.
+fn build(function: &mut Function, shape: Shape, items: &[Item<'_>]) {
+    let slots = (shape.end - shape.start) as usize;
+    let mut leads = vec![false; slots + 1];
+    let mut lead = |slot: i64| {
+        let at = usize::try_from(slot - i64::from(shape.start)).ok();
+        if let Some(lead) = at.and_then(|at| leads.get_mut(at)) {
+            *lead = true;
+        }
+    };
+    lead(i64::from(shape.start));
+    for item in items {
+        if let Some(target) = item.jump() {
+            lead(target);
+        }
+        if item.op.is_some_and(|op| op.is_terminator()) {
+            lead(i64::from(item.insn.end()));
+        }
+    }
+    let mut blocks: Vec<Option<Block>> = vec![None; slots];
+    for (block, _) in blocks.iter_mut().zip(&leads).filter(|(_, lead)| **lead) {
+        *block = Some(function.push_block());
+    }
+    let block_at = |slot: i64| {
+        let at = usize::try_from(slot - i64::from(shape.start)).ok()?;
+        blocks.get(at).copied().flatten()
+    };
+    let mut nexts: PerEntity<Block, Option<Block>> = PerEntity::default();
+    let mut current = None;
+    for item in items {
+        let slot = i64::from(item.insn.slot);
+        if let Some(block) = block_at(slot) {
+            current = Some(block);
+        }
+        let (Some(block), Some(op)) = (current, item.op) else { continue };
+        let target = item.jump().and_then(block_at).unwrap_or(block);
+        let op = op.map_target(|_| target);
+        function.push_inst(
+            block,
+            InstData {
+                op,
+                origin: Some(item.insn.slot - shape.start),
+                line: item.line,
+                line_starts: item.line_starts,
+                reloc: item.reloc,
+                core: item.core,
+            },
+        );
+        if !op.ends_block_without_fallthrough() {
+            nexts[block] = block_at(i64::from(item.insn.end()));
+        }
+    }
+    for &block in &function.layout().to_vec() {
+        function.set_next(block, nexts[block]);
+    }
+}

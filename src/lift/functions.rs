@@ -1,0 +1,191 @@
+//! Where functions start, what they are called and who can call them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bpfold_passes::entity::EntityVec;
+use bpfold_passes::ir::{Function, Linkage};
+
+use super::LiftError;
+use super::code::{Code, byte_offset};
+use super::links::{CodeSection, CodeSymbol, FuncLink, Links, Place};
+use super::records::Records;
+use super::refs::{RefError, Target, target};
+use crate::btf::Btf;
+use crate::elf::{ElfObject, SectionIndex, Symbol, SymbolBind, SymbolIndex, SymbolKind};
+
+/// STV_INTERNAL and STV_HIDDEN: libbpf's `bpf_object__add_programs` makes such functions
+/// static.
+const RESTRICTED: [u8; 2] = [1, 2];
+
+/// Slots where a function starts, for each section of code.
+type Cuts = BTreeMap<SectionIndex, BTreeSet<u32>>;
+
+/// Finds the functions of all sections. They have no code yet.
+pub(super) fn find(
+    elf: &ElfObject,
+    btf: Option<&Btf>,
+    codes: &[Code],
+    records: &Records,
+    links: &mut Links,
+) -> Result<EntityVec<bpfold_passes::entity::Func, Function>, LiftError> {
+    let cuts = cuts(elf, codes, records)?;
+    let mut funcs = EntityVec::new();
+    for code in codes {
+        let mut section = CodeSection { index: code.index, funcs: Vec::new() };
+        let starts = cuts.get(&code.index).into_iter().flatten();
+        let ends = starts.clone().copied().skip(1).chain([code.len()]);
+        for (&start, end) in starts.zip(ends) {
+            let symbol = naming_symbol(elf, code.index, start);
+            let at = (code.index, start);
+            let info = records.func_info.get(&at).cloned().unwrap_or_default();
+            let name = symbol
+                .map(|(_, symbol)| String::from_utf8_lossy(&symbol.name).into_owned())
+                .or_else(|| {
+                    let id = info.first()?.record.type_id;
+                    Some(btf?.name(id).to_owned())
+                })
+                .filter(|name| !name.is_empty())
+                .unwrap_or_else(|| format!("{}+{:#x}", code.id.name, byte_offset(start)));
+            let linkage = linkage(elf, code, start, symbol.map(|(_, symbol)| symbol));
+            let mut function = Function::new(name, linkage);
+            function.original_slots = end - start;
+            let func = funcs.push(function);
+            links.starts.insert(at, func);
+            section.funcs.push(func);
+            links.funcs.push(FuncLink {
+                section: code.index,
+                start,
+                symbol: symbol.map(|(index, _)| index),
+                func_info: info,
+                runs_into: Vec::new(),
+            });
+        }
+        links.code.push(section);
+    }
+    promote_lone_function(&mut funcs);
+    links.symbols = symbols(elf, codes, links);
+    Ok(funcs)
+}
+
+/// libbpf before 1.0 loaded a function of .text as a program if the object had no other
+/// (`prog_is_subprog`), and other loaders still do.
+fn promote_lone_function(funcs: &mut EntityVec<bpfold_passes::entity::Func, Function>) {
+    if funcs.len() == 1 {
+        for func in funcs.values_mut().filter(|func| func.linkage == Linkage::Global) {
+            func.linkage = Linkage::Entry;
+        }
+    }
+}
+
+fn cuts(elf: &ElfObject, codes: &[Code], records: &Records) -> Result<Cuts, LiftError> {
+    let mut cuts = Cuts::new();
+    for code in codes {
+        let set = cuts.entry(code.index).or_default();
+        set.insert(0);
+        for (_, symbol) in elf.symbols_in(code.index) {
+            if symbol.kind == SymbolKind::Func {
+                cut_at_symbol(code, symbol, set)?;
+            }
+        }
+        for insn in &code.insns {
+            match target(elf, codes, code, insn) {
+                Ok(Some(Target::Code { section, slot })) => {
+                    cuts.entry(section).or_default().insert(slot);
+                }
+                Ok(_) | Err(RefError::Unclear(_)) => {}
+                Err(RefError::Damage(error)) => return Err(error),
+            }
+        }
+    }
+    for &(section, slot) in records.func_info.keys() {
+        cuts.entry(section).or_default().insert(slot);
+    }
+    Ok(cuts)
+}
+
+fn cut_at_symbol(
+    code: &Code,
+    symbol: &Symbol,
+    set: &mut BTreeSet<u32>,
+) -> Result<(), LiftError> {
+    let what = || format!("function {}", String::from_utf8_lossy(&symbol.name));
+    if symbol.size == 0 && symbol.value == byte_offset(code.len()) {
+        return Ok(());
+    }
+    let start = code.head_at_byte(symbol.value, &what())?;
+    let end = symbol.value.checked_add(symbol.size).and_then(|end| code.slot_of_byte(end));
+    let Some(end) = end else {
+        return Err(LiftError::FunctionSize {
+            section: code.id.clone(),
+            offset: symbol.value,
+            name: String::from_utf8_lossy(&symbol.name).into_owned(),
+            size: symbol.size,
+        });
+    };
+    set.insert(start);
+    if end < code.len() {
+        if !code.is_head(end) {
+            let what = format!("the end of {}", what());
+            return Err(code.not_an_instruction(byte_offset(end), &what));
+        }
+        set.insert(end);
+    }
+    Ok(())
+}
+
+/// The symbol of type FUNC at a slot; of several, one that other objects see.
+fn naming_symbol(
+    elf: &ElfObject,
+    section: SectionIndex,
+    slot: u32,
+) -> Option<(SymbolIndex, &Symbol)> {
+    let at = |symbol: &Symbol| {
+        symbol.kind == SymbolKind::Func && symbol.value == byte_offset(slot)
+    };
+    let candidates = elf.symbols_in(section).filter(|(_, symbol)| at(symbol));
+    candidates.min_by_key(|(index, symbol)| (!symbol.is_global(), *index))
+}
+
+fn linkage(elf: &ElfObject, code: &Code, start: u32, symbol: Option<&Symbol>) -> Linkage {
+    let subprograms = code.id.name == ".text";
+    match symbol {
+        Some(symbol) if symbol.bind == SymbolBind::Local => Linkage::Static,
+        Some(_) if !subprograms => Linkage::Entry,
+        Some(symbol) if RESTRICTED.contains(&symbol.visibility()) => Linkage::Static,
+        Some(_) => Linkage::Global,
+        None => {
+            let symbols = elf.symbols_in(code.index);
+            let nameless = !symbols.into_iter().any(|(_, symbol)| symbol.kind == SymbolKind::Func);
+            if nameless && start == 0 && !subprograms { Linkage::Entry } else { Linkage::Static }
+        }
+    }
+}
+
+/// The symbols in code other than those of sections. A label inside an instruction counts
+/// for the instruction after it.
+fn symbols(elf: &ElfObject, codes: &[Code], links: &Links) -> Vec<CodeSymbol> {
+    let mut list = Vec::new();
+    for code in codes {
+        for (index, symbol) in elf.symbols_in(code.index) {
+            if symbol.kind == SymbolKind::Section {
+                continue;
+            }
+            let Some(start) = nearest_place(code, links, symbol.value, false) else { continue };
+            let end = symbol.value.saturating_add(symbol.size);
+            let end = nearest_place(code, links, end, true).filter(|_| symbol.size != 0);
+            list.push(CodeSymbol { symbol: index, start, end });
+        }
+    }
+    list
+}
+
+/// The place of a byte offset. An end belongs to the function before it.
+fn nearest_place(code: &Code, links: &Links, offset: u64, is_end: bool) -> Option<Place> {
+    let slot = u32::try_from(offset.div_ceil(8)).ok()?.min(code.len());
+    let place = links.place_at(code.index, slot)?;
+    if !is_end || place.origin != 0 || slot == 0 {
+        return Some(place);
+    }
+    let before = links.place_at(code.index, slot - 1)?;
+    Some(Place { func: before.func, origin: before.origin + 1 })
+}

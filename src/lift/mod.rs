@@ -1,0 +1,87 @@
+//! Sections of code to functions of basic blocks.
+//!
+//! Everything that names an instruction by its offset (a jump, a relocation, a symbol, a
+//! record of .BTF.ext, an address in data) is turned into something attached to the
+//! instruction, so that no offset is left. [`Links`] keeps what the entities of the program
+//! stand for; [`lower`](crate::lower::lower) goes back with it.
+//!
+//! Damage that every loader refuses is an error. A function whose code is not understood is
+//! opaque: carried untouched, but with its references resolved, so that what it names can
+//! move.
+
+mod addresses;
+mod body;
+mod code;
+mod error;
+mod functions;
+pub mod links;
+mod records;
+mod refs;
+
+pub(crate) use addresses::is_stale_with_code;
+pub use error::LiftError;
+pub use links::Links;
+pub(crate) use refs::{PSEUDO_CALL, PSEUDO_FUNC, is_map_section};
+
+use bpfold_passes::ir::{Features, Program};
+use bpfold_passes::isa::{self, AluOp, Op, Operand, Reg, SwapOp, Width};
+
+use crate::btf::{Btf, BtfExt};
+use crate::elf::{self, ElfObject};
+use code::Code;
+use records::Records;
+
+/// A program and what ties it to its object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lifted {
+    /// The program.
+    pub program: Program,
+    /// What its entities stand for.
+    pub links: Links,
+}
+
+/// Lifts all code of an object. Data sections have the bytes of the object and no final
+/// bits.
+///
+/// # Errors
+/// Damage to code or to what names it.
+pub fn lift(
+    elf: &ElfObject,
+    btf: Option<&Btf>,
+    ext: Option<&BtfExt>,
+) -> Result<Lifted, LiftError> {
+    let codes = Code::read_all(elf)?;
+    let records = Records::read(&codes, btf.zip(ext))?;
+    let mut program = Program::new(endian(elf));
+    let mut links = Links { blocks: records.blocks.clone(), ..Links::default() };
+    program.funcs = functions::find(elf, btf, &codes, &records, &mut links)?;
+    program.features = features(&codes);
+    links.addresses = addresses::find(elf, &codes, &links)?;
+    body::fill(elf, &codes, &records, &mut program, &mut links);
+    Ok(Lifted { program, links })
+}
+
+fn endian(elf: &ElfObject) -> isa::Endian {
+    match elf.endian {
+        elf::Endian::Little => isa::Endian::Little,
+        elf::Endian::Big => isa::Endian::Big,
+    }
+}
+
+/// The encodings that the object uses itself.
+fn features(codes: &[Code]) -> Features {
+    let mut features = Features::default();
+    for op in codes.iter().flat_map(|code| &code.insns).filter_map(|insn| insn.op.as_ref().ok()) {
+        match op {
+            Op::Branch { width: Width::W32, .. } => features.jmp32 = true,
+            Op::Load { signed: true, .. }
+            | Op::MovSx { .. }
+            | Op::Alu { op: AluOp::SDiv | AluOp::SMod, .. }
+            | Op::Swap { op: SwapOp::Bswap, .. }
+            | Op::Goto { long: true, .. } => features.v4 = true,
+            Op::Store { base: Reg::FP, src: Operand::Imm(_), .. } => features.store_imm = true,
+            _ => {}
+        }
+    }
+    features
+}
