@@ -5,5 +5,10 @@
 pub use bpfold_passes as passes;
 pub mod btf;
 pub mod elf;
+mod error;
 pub mod lift;
 pub mod lower;
+mod object;
+
+pub use error::Error;
+pub use object::Object;

@@ -1,6 +1,8 @@
 //! The code of functions: basic blocks, or an opaque body.
 
-use bpfold_passes::entity::{Block, Core, Entity, Func, Line, PerEntity, Reloc};
+use bpfold_passes::entity::{
+    Block, Core, Entity, Extern, Func, Line, Map, PerEntity, Reloc, Section,
+};
 use bpfold_passes::ir::{
     DataSection, ExternDecl, Function, InstData, MapDecl, OpaqueBody, OpaqueItem, Program,
 };
@@ -99,7 +101,7 @@ impl Lifter<'_> {
             Ok(op) => op,
             Err(error) => return (None, Some(error.to_string())),
         };
-        let target = match target(self.elf, self.codes, self.code, insn) {
+        let target = match target(self.elf, self.codes, self.links.addends, self.code, insn) {
             Ok(None) => return (Some(op), None),
             Ok(Some(target)) => target,
             Err(RefError::Unclear(problem)) => return (Some(op), Some(problem)),
@@ -135,19 +137,15 @@ impl Lifter<'_> {
         })
     }
 
-    fn map_of(
-        &mut self,
-        section: SectionIndex,
-        offset: u64,
-        reloc: Reloc,
-    ) -> bpfold_passes::entity::Map {
+    fn map_of(&mut self, section: SectionIndex, offset: u64, reloc: Reloc) -> Map {
         let same = |link: &MapLink| link.section == section && link.offset == offset;
         if let Some((map, _)) = self.links.maps.iter().find(|(_, link)| same(link)) {
             return map;
         }
-        let named = self.elf.symbols_in(section).find(|(_, symbol)| {
-            symbol.value == offset && symbol.kind != SymbolKind::Section
-        });
+        let named = self
+            .elf
+            .symbols_in(section)
+            .find(|(_, symbol)| symbol.value == offset && symbol.kind != SymbolKind::Section);
         let name = named.map_or_else(
             || format!("{}+{offset:#x}", self.elf.section_id(section).name),
             |(_, symbol)| String::from_utf8_lossy(&symbol.name).into_owned(),
@@ -156,11 +154,7 @@ impl Lifter<'_> {
         self.program.maps.push(MapDecl { name })
     }
 
-    fn section_of(
-        &mut self,
-        index: SectionIndex,
-        reloc: Reloc,
-    ) -> Option<bpfold_passes::entity::Section> {
+    fn section_of(&mut self, index: SectionIndex, reloc: Reloc) -> Option<Section> {
         if let Some(section) = self.links.section_of(index) {
             return Some(section);
         }
@@ -180,11 +174,7 @@ impl Lifter<'_> {
         Some(self.program.sections.push(DataSection { name, bytes, final_bits, read_only }))
     }
 
-    fn extern_of(
-        &mut self,
-        symbol: SymbolIndex,
-        reloc: Reloc,
-    ) -> bpfold_passes::entity::Extern {
+    fn extern_of(&mut self, symbol: SymbolIndex, reloc: Reloc) -> Extern {
         let known = self.links.externs.iter().find(|(_, link)| link.symbol == symbol);
         if let Some((known, _)) = known {
             return known;
@@ -254,7 +244,9 @@ impl Shape {
                     Some("write to the frame pointer".to_owned())
                 }
                 (None, _) => match item.jump() {
-                    Some(slot) if !self.contains(slot) => Some("jump out of the function".to_owned()),
+                    Some(slot) if !self.contains(slot) => {
+                        Some("jump out of the function".to_owned())
+                    }
                     Some(slot) if !is_head(slot) => {
                         Some("jump into the second half of an ldimm64".to_owned())
                     }

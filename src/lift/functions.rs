@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bpfold_passes::entity::EntityVec;
+use bpfold_passes::entity::{EntityVec, Func};
 use bpfold_passes::ir::{Function, Linkage};
 
 use super::LiftError;
 use super::code::{Code, byte_offset};
 use super::links::{CodeSection, CodeSymbol, FuncLink, Links, Place};
 use super::records::Records;
-use super::refs::{RefError, Target, target};
+use super::refs::{Addends, RefError, Target, target};
 use crate::btf::Btf;
 use crate::elf::{ElfObject, SectionIndex, Symbol, SymbolBind, SymbolIndex, SymbolKind};
 
@@ -27,8 +27,8 @@ pub(super) fn find(
     codes: &[Code],
     records: &Records,
     links: &mut Links,
-) -> Result<EntityVec<bpfold_passes::entity::Func, Function>, LiftError> {
-    let cuts = cuts(elf, codes, records)?;
+) -> Result<EntityVec<Func, Function>, LiftError> {
+    let cuts = cuts(elf, codes, records, links.addends)?;
     let mut funcs = EntityVec::new();
     for code in codes {
         let mut section = CodeSection { index: code.index, funcs: Vec::new() };
@@ -69,7 +69,7 @@ pub(super) fn find(
 
 /// libbpf before 1.0 loaded a function of .text as a program if the object had no other
 /// (`prog_is_subprog`), and other loaders still do.
-fn promote_lone_function(funcs: &mut EntityVec<bpfold_passes::entity::Func, Function>) {
+fn promote_lone_function(funcs: &mut EntityVec<Func, Function>) {
     if funcs.len() == 1 {
         for func in funcs.values_mut().filter(|func| func.linkage == Linkage::Global) {
             func.linkage = Linkage::Entry;
@@ -77,7 +77,12 @@ fn promote_lone_function(funcs: &mut EntityVec<bpfold_passes::entity::Func, Func
     }
 }
 
-fn cuts(elf: &ElfObject, codes: &[Code], records: &Records) -> Result<Cuts, LiftError> {
+fn cuts(
+    elf: &ElfObject,
+    codes: &[Code],
+    records: &Records,
+    addends: Addends,
+) -> Result<Cuts, LiftError> {
     let mut cuts = Cuts::new();
     for code in codes {
         let set = cuts.entry(code.index).or_default();
@@ -88,7 +93,7 @@ fn cuts(elf: &ElfObject, codes: &[Code], records: &Records) -> Result<Cuts, Lift
             }
         }
         for insn in &code.insns {
-            match target(elf, codes, code, insn) {
+            match target(elf, codes, addends, code, insn) {
                 Ok(Some(Target::Code { section, slot })) => {
                     cuts.entry(section).or_default().insert(slot);
                 }
@@ -103,11 +108,7 @@ fn cuts(elf: &ElfObject, codes: &[Code], records: &Records) -> Result<Cuts, Lift
     Ok(cuts)
 }
 
-fn cut_at_symbol(
-    code: &Code,
-    symbol: &Symbol,
-    set: &mut BTreeSet<u32>,
-) -> Result<(), LiftError> {
+fn cut_at_symbol(code: &Code, symbol: &Symbol, set: &mut BTreeSet<u32>) -> Result<(), LiftError> {
     let what = || format!("function {}", String::from_utf8_lossy(&symbol.name));
     if symbol.size == 0 && symbol.value == byte_offset(code.len()) {
         return Ok(());
@@ -139,9 +140,7 @@ fn naming_symbol(
     section: SectionIndex,
     slot: u32,
 ) -> Option<(SymbolIndex, &Symbol)> {
-    let at = |symbol: &Symbol| {
-        symbol.kind == SymbolKind::Func && symbol.value == byte_offset(slot)
-    };
+    let at = |symbol: &Symbol| symbol.kind == SymbolKind::Func && symbol.value == byte_offset(slot);
     let candidates = elf.symbols_in(section).filter(|(_, symbol)| at(symbol));
     candidates.min_by_key(|(index, symbol)| (!symbol.is_global(), *index))
 }

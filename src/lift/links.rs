@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use bpfold_passes::entity::{Core, Entity, EntityVec, Extern, Func, Line, Map, Reloc, Section};
 use bpfold_passes::isa::RawInsn;
 
+use super::Addends;
 use crate::btf;
 use crate::elf::{self, SectionIndex, SymbolIndex};
 
@@ -170,6 +171,8 @@ pub struct Links {
     pub addresses: Vec<CodeAddress>,
     /// What the blocks of .BTF.ext are for.
     pub blocks: Blocks,
+    /// What immediates with a relocation hold.
+    pub addends: Addends,
     pub(super) starts: BTreeMap<(SectionIndex, u32), Func>,
 }
 

@@ -21,7 +21,8 @@ mod refs;
 pub(crate) use addresses::is_stale_with_code;
 pub use error::LiftError;
 pub use links::Links;
-pub(crate) use refs::{PSEUDO_CALL, PSEUDO_FUNC, is_map_section};
+pub use refs::Addends;
+pub(crate) use refs::{PSEUDO_CALL, PSEUDO_FUNC};
 
 use bpfold_passes::ir::{Features, Program};
 use bpfold_passes::isa::{self, AluOp, Op, Operand, Reg, SwapOp, Width};
@@ -45,15 +46,15 @@ pub struct Lifted {
 ///
 /// # Errors
 /// Damage to code or to what names it.
-pub fn lift(
-    elf: &ElfObject,
-    btf: Option<&Btf>,
-    ext: Option<&BtfExt>,
-) -> Result<Lifted, LiftError> {
+pub fn lift(elf: &ElfObject, btf: Option<&Btf>, ext: Option<&BtfExt>) -> Result<Lifted, LiftError> {
     let codes = Code::read_all(elf)?;
     let records = Records::read(&codes, btf.zip(ext))?;
     let mut program = Program::new(endian(elf));
-    let mut links = Links { blocks: records.blocks.clone(), ..Links::default() };
+    let mut links = Links {
+        blocks: records.blocks.clone(),
+        addends: Addends::of(elf, &codes),
+        ..Links::default()
+    };
     program.funcs = functions::find(elf, btf, &codes, &records, &mut links)?;
     program.features = features(&codes);
     links.addresses = addresses::find(elf, &codes, &links)?;

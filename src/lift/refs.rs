@@ -7,13 +7,52 @@ use bpfold_passes::isa::{Callee, Imm64, Op};
 use super::LiftError;
 use super::code::{Code, Insn, byte_offset};
 use crate::elf::{
-    ElfObject, R_BPF_64_32, R_BPF_64_64, Reloc, SectionIndex, SymbolIndex, SymbolPlace,
+    ElfObject, R_BPF_64_32, R_BPF_64_64, Reloc, SectionIndex, SymbolIndex, SymbolKind, SymbolPlace,
 };
 
 /// The source register of a call to a subprogram (BPF_PSEUDO_CALL).
 pub(crate) const PSEUDO_CALL: u8 = 1;
 /// The source register of an `ldimm64` of a function's address (BPF_PSEUDO_FUNC).
 pub(crate) const PSEUDO_FUNC: u8 = 4;
+
+/// What immediates with a relocation hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Addends {
+    /// What is added to the symbol's value, as loaders take it.
+    #[default]
+    Plain,
+    /// Already the sum with the symbol's value, except for section symbols. Binutils up to
+    /// 2.40 writes this (`bpf_elf_generic_reloc` of bfd/elf64-bpf.c), calls with the sum in
+    /// bytes, less one. libbpf adds the value a second time; cilium/ebpf looks at the symbol
+    /// alone.
+    WithSymbol,
+}
+
+impl Addends {
+    /// Objects of gcc in which no immediate is less than its symbol's value have the sums.
+    pub(super) fn of(elf: &ElfObject, codes: &[Code]) -> Addends {
+        let comment = elf.section_by_name(".comment").and_then(|index| elf.sections.get(index));
+        let comment = comment.and_then(|section| section.bytes()).unwrap_or_default();
+        if !comment.windows(5).any(|window| window == b"GCC: ") {
+            return Addends::Plain;
+        }
+        let sums = codes.iter().flat_map(|code| &code.insns).flat_map(|insn| {
+            insn.relocs.iter().filter_map(|reloc| {
+                let symbol = elf.symbols.get(reloc.symbol)?;
+                let section = elf.sections.get(symbol.section()?)?;
+                let plain = symbol.kind == SymbolKind::Section
+                    || symbol.value == 0
+                    || is_map_section(&section.name);
+                let less = i64::from(reloc.r_type == R_BPF_64_32);
+                let value = i64::try_from(symbol.value).ok()?;
+                (!plain).then_some(i64::from(insn.raw.imm) + less >= value)
+            })
+        });
+        let mut any = false;
+        let all = sums.inspect(|_| any = true).all(|sum| sum);
+        if all && any { Addends::WithSymbol } else { Addends::Plain }
+    }
+}
 
 /// What an instruction refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,13 +80,16 @@ pub(super) enum RefError {
 pub(super) fn target(
     elf: &ElfObject,
     codes: &[Code],
+    addends: Addends,
     code: &Code,
     insn: &Insn,
 ) -> Result<Option<Target>, RefError> {
     match insn.relocs.as_slice() {
         [] => relative(code, insn).transpose().map_err(RefError::Damage),
-        [reloc] => relocated(elf, codes, code, insn, reloc).map(Some),
-        several => Err(RefError::Unclear(format!("{} relocations of one instruction", several.len()))),
+        [reloc] => relocated(elf, codes, addends, code, insn, reloc).map(Some),
+        several => {
+            Err(RefError::Unclear(format!("{} relocations of one instruction", several.len())))
+        }
     }
 }
 
@@ -67,6 +109,7 @@ fn relative(code: &Code, insn: &Insn) -> Option<Result<Target, LiftError>> {
 fn relocated(
     elf: &ElfObject,
     codes: &[Code],
+    addends: Addends,
     code: &Code,
     insn: &Insn,
     reloc: &Reloc,
@@ -99,10 +142,14 @@ fn relocated(
         }
     };
     let value = i64::try_from(symbol.value).unwrap_or(i64::MAX);
-    let bytes = value.saturating_add(i64::from(insn.raw.imm));
+    let imm = i64::from(insn.raw.imm);
+    let included = addends == Addends::WithSymbol && symbol.kind != SymbolKind::Section;
+    let bytes = if included { imm } else { value.saturating_add(imm) };
     if let Some(to) = codes.iter().find(|to| to.index == section) {
-        let (what, target, rest) = if is_call {
-            ("call", value / 8 + i64::from(insn.raw.imm) + 1, value % 8)
+        let (what, target, rest) = if is_call && included {
+            ("call", (imm + 1) / 8, (imm + 1) % 8)
+        } else if is_call {
+            ("call", value / 8 + imm + 1, value % 8)
         } else {
             ("function address", bytes / 8, bytes % 8)
         };
@@ -120,7 +167,7 @@ fn relocated(
     if name.is_some_and(is_map_section) {
         // libbpf looks a map up by the symbol's value alone; only a section symbol leaves
         // the offset to the instruction.
-        let offset = if symbol.kind == crate::elf::SymbolKind::Section { bytes } else { value };
+        let offset = if symbol.kind == SymbolKind::Section { bytes } else { value };
         return Ok(Target::Map { section, offset: offset as u64 });
     }
     Ok(Target::Data { section, offset: bytes })

@@ -10,9 +10,11 @@ use bpfold_passes::isa::{Callee, Imm64, Offset, Op, RawInsn, encode};
 
 use super::LowerError;
 use super::layout::{Item, ItemCode, Layout};
-use crate::elf::{ElfObject, R_BPF_64_32, R_BPF_64_64, Reloc, SectionIndex, SymbolIndex, SymbolKind};
+use crate::elf::{
+    ElfObject, R_BPF_64_32, R_BPF_64_64, Reloc, SectionIndex, SymbolIndex, SymbolKind,
+};
 use crate::lift::links::{Links, RelocLink};
-use crate::lift::{PSEUDO_CALL, PSEUDO_FUNC};
+use crate::lift::{Addends, PSEUDO_CALL, PSEUDO_FUNC};
 
 /// Opcodes of the two instructions that have references.
 const LD_IMM64: u8 = 0x18;
@@ -79,7 +81,8 @@ impl Encoder<'_> {
     /// An instruction with its relocations as they were.
     fn carried(&self, item: &Item, raw: RawInsn, next_imm: Option<i32>) -> Encoded {
         let link = item.reloc.and_then(|reloc| self.links.relocs.get(reloc));
-        let relocs = link.into_iter().flat_map(|link| std::iter::once(&link.reloc).chain(&link.more));
+        let relocs =
+            link.into_iter().flat_map(|link| std::iter::once(&link.reloc).chain(&link.more));
         let relocs = relocs.map(|reloc| Reloc { offset: self.byte(item), ..*reloc }).collect();
         Encoded { raw, next_imm, relocs }
     }
@@ -182,8 +185,8 @@ impl Encoder<'_> {
         let target = self.links.sections.get(section);
         let target = target.ok_or_else(|| self.fail(item, "address in an unknown section"))?;
         let with = |symbol: SymbolIndex, next_imm: i32, src: u8| {
-            let value = self.elf.symbols.get(symbol)?.value;
-            Some(Reference { symbol, imm: offset - i64::try_from(value).ok()?, next_imm, src })
+            let value = self.addend_base(symbol, self.elf.symbols.get(symbol)?.value);
+            Some(Reference { symbol, imm: offset - value, next_imm, src })
         };
         if let Some(link) = link
             && self.section_of(link.reloc.symbol) == Some(target.index)
@@ -213,7 +216,7 @@ impl Encoder<'_> {
         let (symbol, value) = self.func_symbol(item, link, func)?;
         Ok(Reference {
             symbol,
-            imm: i64::from(slot) * RawInsn::SIZE as i64 - value,
+            imm: i64::from(slot) * RawInsn::SIZE as i64 - self.addend_base(symbol, value),
             next_imm: link.and_then(|link| link.next_imm).unwrap_or(0),
             src: link.map_or(PSEUDO_FUNC, |link| link.raw.src),
         })
@@ -227,11 +230,15 @@ impl Encoder<'_> {
         slot: u32,
     ) -> Result<Encoded, LowerError> {
         let (symbol, value) = self.func_symbol(item, link, func)?;
-        let imm = i64::from(slot) - value / RawInsn::SIZE as i64 - 1;
-        let raw = link.map_or(
-            RawInsn { code: CALL, src: PSEUDO_CALL, ..RawInsn::default() },
-            |link| link.raw,
-        );
+        let imm = if self.links.addends == Addends::WithSymbol && !self.is_section(symbol) {
+            i64::from(slot) * RawInsn::SIZE as i64 - 1
+        } else {
+            i64::from(slot) - (value / RawInsn::SIZE as u64) as i64 - 1
+        };
+        let raw = link
+            .map_or(RawInsn { code: CALL, src: PSEUDO_CALL, ..RawInsn::default() }, |link| {
+                link.raw
+            });
         Ok(Encoded {
             raw: RawInsn { imm: self.fit(item, imm)?, ..raw },
             next_imm: None,
@@ -246,7 +253,7 @@ impl Encoder<'_> {
         item: &Item,
         link: Option<&RelocLink>,
         func: Func,
-    ) -> Result<(SymbolIndex, i64), LowerError> {
+    ) -> Result<(SymbolIndex, u64), LowerError> {
         let target = self.links.funcs.get(func);
         let target = target.ok_or_else(|| self.fail(item, "reference to an unknown function"))?;
         let used = link.map(|link| link.reloc.symbol);
@@ -260,16 +267,18 @@ impl Encoder<'_> {
             Some(moved) => self.layout.byte_of(moved.start),
             None => self.elf.symbols.get(symbol).map_or(0, |symbol| symbol.value),
         };
-        Ok((symbol, i64::try_from(value).unwrap_or(i64::MAX)))
+        Ok((symbol, value))
     }
 
-    fn relative(
-        &self,
-        item: &Item,
-        code: u8,
-        dst: u8,
-        target: u32,
-    ) -> Result<Encoded, LowerError> {
+    /// What an immediate is counted from: 0 where it has the symbol's value in it.
+    fn addend_base(&self, symbol: SymbolIndex, value: u64) -> i64 {
+        match self.links.addends {
+            Addends::WithSymbol if !self.is_section(symbol) => 0,
+            Addends::WithSymbol | Addends::Plain => i64::try_from(value).unwrap_or(i64::MAX),
+        }
+    }
+
+    fn relative(&self, item: &Item, code: u8, dst: u8, target: u32) -> Result<Encoded, LowerError> {
         let imm = i64::from(target) - i64::from(self.start + item.slot) - 1;
         let (src, next_imm) =
             if code == CALL { (PSEUDO_CALL, None) } else { (PSEUDO_FUNC, Some(0)) };

@@ -1,7 +1,7 @@
 //! Where everything goes: functions in their sections, instructions in their functions.
 
 use bpfold_passes::cfg::{Placed, linearize};
-use bpfold_passes::entity::{Core, Entity, EntityVec, Func, Line, Reloc};
+use bpfold_passes::entity::{Core, EntityVec, Func, Line, Reloc};
 use bpfold_passes::ir::{Function, OpaqueItem, Program};
 use bpfold_passes::isa::{Offset, Op, RawInsn};
 
@@ -171,9 +171,4 @@ impl Layout {
 pub(super) fn old_byte_of(links: &Links, place: Place) -> u64 {
     let start = links.funcs.get(place.func).map_or(0, |link| link.start);
     u64::from(start + place.origin) * RawInsn::SIZE as u64
-}
-
-/// The number of an entity, for vectors that are not entity vectors.
-pub(super) fn number<K: Entity>(key: K) -> usize {
-    key.index()
 }

@@ -13,12 +13,7 @@ use crate::elf::SectionIndex;
 use crate::lift::links::{Links, Recorded};
 
 /// The records of `ext` with those of the lifted sections replaced by new ones.
-pub(super) fn rebuild(
-    ext: &BtfExt,
-    links: &Links,
-    original: &Program,
-    layout: &Layout,
-) -> BtfExt {
+pub(super) fn rebuild(ext: &BtfExt, links: &Links, original: &Program, layout: &Layout) -> BtfExt {
     let mut new = ext.clone();
     clear(&mut new.func_info, &links.blocks.func_info);
     clear(&mut new.line_info, &links.blocks.line_info);
@@ -98,7 +93,9 @@ fn first_line(original: &Program, func: Func) -> Option<Line> {
 
 fn core_relo(ext: &mut BtfExt, links: &Links, body: &Body) {
     for item in &body.items {
-        for (block, record) in item.core.and_then(|core| links.core.get(core)).iter().flat_map(|r| all(r)) {
+        for (block, record) in
+            item.core.and_then(|core| links.core.get(core)).iter().flat_map(|r| all(r))
+        {
             let insn_off = offset(body, item.slot);
             push(&mut ext.core_relo, block, CoreRelo { insn_off, ..record.clone() });
         }
