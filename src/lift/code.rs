@@ -54,7 +54,7 @@ impl Code {
 
     fn read(elf: &ElfObject, index: SectionIndex, bytes: &[u8]) -> Result<Code, LiftError> {
         let id = elf.section_id(index);
-        if bytes.len() % RawInsn::SIZE != 0 {
+        if !bytes.len().is_multiple_of(RawInsn::SIZE) {
             return Err(LiftError::CodeSize { section: id, size: bytes.len() });
         }
         let raws = RawInsn::slots(bytes, super::endian(elf));
@@ -113,7 +113,7 @@ impl Code {
     /// The slot that starts at a byte of the section, its end included.
     pub fn slot_of_byte(&self, offset: u64) -> Option<u32> {
         let slot = u32::try_from(offset / 8).ok()?;
-        (offset % 8 == 0 && slot <= self.len()).then_some(slot)
+        (offset.is_multiple_of(8) && slot <= self.len()).then_some(slot)
     }
 
     /// The slot of the instruction that starts at a byte of the section.
