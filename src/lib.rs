@@ -9,6 +9,7 @@ mod error;
 pub mod lift;
 pub mod lower;
 mod object;
+pub mod variables;
 
 pub use error::Error;
 pub use object::Object;

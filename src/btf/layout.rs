@@ -1,7 +1,7 @@
 //! Sizes and places: what a type resolves to, how many bytes it takes, where its members lie.
 
-use super::Btf;
 use super::types::{Array, Composite, Kind, Member, Type, TypeId};
+use super::{Btf, TypeSet};
 
 /// How deep types may nest, modifiers and typedefs counted.
 pub const MAX_DEPTH: u32 = 256;
@@ -103,19 +103,27 @@ impl Btf {
     /// start of the type.
     #[must_use]
     pub fn find_member(&self, id: TypeId, name: &str) -> Option<(Member, u64)> {
-        self.find_member_within(id, name, MAX_DEPTH)
+        self.find_member_within(id, name, &mut TypeSet::new())
     }
 
-    fn find_member_within(&self, id: TypeId, name: &str, depth: u32) -> Option<(Member, u64)> {
-        let composite = self.composite(id)?;
-        let depth = depth.checked_sub(1)?;
-        composite.members.iter().find_map(|member| {
+    /// `searched` has the types that are known not to have the member.
+    fn find_member_within(
+        &self,
+        id: TypeId,
+        name: &str,
+        searched: &mut TypeSet,
+    ) -> Option<(Member, u64)> {
+        if !searched.insert(id) {
+            return None;
+        }
+        self.composite(id)?.members.iter().find_map(|member| {
             let start = u64::from(member.bit_offset);
-            if member.name.0 == 0 || self.bytes(member.name).is_empty() {
-                let (found, inner) = self.find_member_within(member.ty, name, depth)?;
+            let known = self.bytes(member.name);
+            if known.is_empty() {
+                let (found, inner) = self.find_member_within(member.ty, name, searched)?;
                 Some((found, start + inner))
             } else {
-                (self.bytes(member.name) == name.as_bytes()).then_some((*member, start))
+                (known == name.as_bytes()).then_some((*member, start))
             }
         })
     }

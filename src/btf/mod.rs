@@ -10,6 +10,7 @@
 
 mod bytes;
 mod check;
+mod decl;
 mod edit;
 mod error;
 mod ext;

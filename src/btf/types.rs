@@ -345,8 +345,8 @@ pub struct DataSec {
 pub struct SecVar {
     /// The [`Kind::Var`], or [`Kind::Func`] in `.ksyms`.
     pub var: TypeId,
-    /// Offset in bytes from the start of the section; clang leaves 0 for `.kconfig`, `.ksyms`
-    /// and, up to version 11, for globals, where the symbol has it.
+    /// Offset in bytes from the start of the section. Clang leaves 0 for externs and for globals,
+    /// where the ELF symbol has it (libbpf's `btf_fixup_datasec`).
     pub offset: u32,
     /// Size in bytes.
     pub size: u32,

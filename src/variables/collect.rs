@@ -1,0 +1,288 @@
+//! From BTF, sections and symbols to the list of variables.
+
+use indexmap::IndexMap;
+
+use super::finality::SectionState;
+use super::{Input, SectionInput, SymbolInput, Unsettable, Variable, VariableError, Variables};
+use crate::btf::{Btf, Kind, Linkage, MAX_DEPTH, SecVar, TypeId, TypeSet};
+
+/// Whether a section holds read-only variables: `.rodata` and `.rodata.*`.
+fn is_read_only(section: &SectionInput<'_>) -> bool {
+    let name = section.name;
+    !section.writable && (name == ".rodata" || name.starts_with(".rodata."))
+}
+
+/// Whether only the compiler puts things into a section: merged constants and strings.
+fn is_compiler_section(name: &str) -> bool {
+    name.starts_with(".rodata.cst") || name.starts_with(".rodata.str")
+}
+
+impl<'a> Variables<'a> {
+    /// Finds the variables of all read-only sections.
+    ///
+    /// # Errors
+    ///
+    /// A variable that reaches beyond its section.
+    pub fn collect(input: &Input<'a>) -> Result<Self, VariableError> {
+        let mut found = Self {
+            order: input.order,
+            btf: input.btf,
+            sections: Vec::new(),
+            variables: Vec::new(),
+            unsettable: Vec::new(),
+            sets: Vec::new(),
+        };
+        let mut unplaced = Vec::new();
+        for (at, section) in input.sections.iter().enumerate() {
+            if !is_read_only(section) {
+                continue;
+            }
+            let index = found.sections.len();
+            found.sections.push(SectionState::new(section));
+            let mut variables = Vec::new();
+            if let Some(btf) = input.btf {
+                let unsettable = found.unsettable.len();
+                found.add_btf_variables(btf, at, index, input, &mut variables);
+                if found.unsettable.len() > unsettable {
+                    unplaced.push(index);
+                }
+            }
+            add_symbols(at, index, input, &mut variables);
+            variables.sort_by_key(|variable| variable.offset);
+            for variable in &variables {
+                let len = section.data.len() as u64;
+                if variable.offset.checked_add(variable.size).is_none_or(|end| end > len) {
+                    return Err(VariableError::OutsideSection {
+                        section: section.name.to_owned(),
+                        name: variable.name.clone(),
+                        offset: variable.offset,
+                        size: variable.size,
+                        len,
+                    });
+                }
+            }
+            found.variables.extend(variables);
+        }
+        let mut names = IndexMap::<String, u32>::new();
+        for variable in &found.variables {
+            *names.entry(variable.name.clone()).or_default() += 1;
+        }
+        for variable in &mut found.variables {
+            variable.is_unique = names.get(&variable.name) == Some(&1);
+        }
+        found.add_unsettable(input);
+        found.mark_compiler_data(&unplaced);
+        Ok(found)
+    }
+
+    fn add_btf_variables(
+        &mut self,
+        btf: &Btf,
+        at: usize,
+        section_index: usize,
+        input: &Input<'_>,
+        variables: &mut Vec<Variable>,
+    ) {
+        let Some(section) = input.sections.get(at) else { return };
+        let Some((_, datasec)) = btf.find_datasec(section.name) else { return };
+        let here = input.symbols.iter().filter(|symbol| symbol.section == Some(at));
+        let symbols: IndexMap<&str, &SymbolInput<'_>> =
+            here.map(|symbol| (symbol.name, symbol)).collect();
+        for sec_var in &datasec.vars {
+            let Kind::Var { ty, linkage } = btf.ty(sec_var.var).kind else { continue };
+            let name = btf.name(sec_var.var);
+            let symbol = symbols.get(name).copied();
+            let Some(offset) = place(sec_var, linkage, symbol, datasec.size) else {
+                self.unsettable.push(Unsettable {
+                    name: name.to_owned(),
+                    section: Some(section.name.to_owned()),
+                    unplaced: true,
+                });
+                continue;
+            };
+            // A flexible array member makes a variable larger than its type.
+            let size = match sec_var.size {
+                0 => btf.size_of(ty).unwrap_or(0),
+                size => u64::from(size),
+            };
+            variables.push(Variable {
+                name: name.to_owned(),
+                section: section.name.to_owned(),
+                offset,
+                size,
+                var: Some(sec_var.var),
+                ty: Some(ty),
+                type_name: Some(btf.type_name(ty)),
+                is_volatile: is_volatile(btf, ty),
+                is_const: is_const(btf, ty),
+                linkage,
+                section_index,
+                is_unique: true,
+            });
+        }
+    }
+
+    /// Names of what is writable or elsewhere, for errors.
+    fn add_unsettable(&mut self, input: &Input<'_>) {
+        for symbol in &input.symbols {
+            let section = symbol.section.and_then(|at| input.sections.get(at));
+            let writable = section.is_some_and(|section| !is_read_only(section));
+            if !symbol.name.is_empty() && (writable || symbol.linkage == Linkage::Extern) {
+                self.unsettable.push(Unsettable {
+                    name: symbol.name.to_owned(),
+                    section: section.map(|section| section.name.to_owned()),
+                    unplaced: false,
+                });
+            }
+        }
+        let Some(btf) = input.btf else { return };
+        for (id, ty) in btf.own_types() {
+            let Kind::DataSec(datasec) = &ty.kind else { continue };
+            let name = btf.name(id);
+            if self.sections.iter().any(|section| section.name == name) {
+                continue;
+            }
+            let is_extern = !input.sections.iter().any(|section| section.name == name);
+            for sec_var in &datasec.vars {
+                let section = (!is_extern).then(|| name.to_owned());
+                let name = btf.name(sec_var.var).to_owned();
+                self.unsettable.push(Unsettable { name, section, unplaced: false });
+            }
+        }
+    }
+
+    /// Makes final what nobody can be meant to set, but no bit of a variable that is open.
+    fn mark_compiler_data(&mut self, unplaced: &[usize]) {
+        for (index, section) in self.sections.iter_mut().enumerate() {
+            let here = || self.variables.iter().filter(|var| var.section_index == index);
+            let open = here().filter(|variable| !variable.is_compile_time());
+            let open: Vec<_> = open.map(Variable::bytes).collect();
+            for variable in here().filter(|variable| variable.is_compile_time()) {
+                section.mark_compile_time(variable, &open);
+            }
+            if !unplaced.contains(&index) {
+                let covered: Vec<_> = here().map(Variable::bytes).collect();
+                section.mark_uncovered(&covered);
+            }
+        }
+    }
+}
+
+/// A variable's offset in its section. That of a global is in its symbol unless a linker, which
+/// fills in the DATASEC's size too, has put it into BTF.
+fn place(
+    sec_var: &SecVar,
+    linkage: Linkage,
+    symbol: Option<&SymbolInput<'_>>,
+    datasec_size: u32,
+) -> Option<u64> {
+    let offset = u64::from(sec_var.offset);
+    match (linkage, symbol) {
+        (Linkage::Static, _) => Some(offset),
+        (_, Some(symbol)) => Some(symbol.offset),
+        (_, None) => (datasec_size != 0).then_some(offset),
+    }
+}
+
+/// Adds the symbols that BTF does not describe. One without a size reaches to the next one.
+fn add_symbols(at: usize, section_index: usize, input: &Input<'_>, variables: &mut Vec<Variable>) {
+    let Some(section) = input.sections.get(at) else { return };
+    let by_btf = variables.len();
+    let here = || input.symbols.iter().filter(|symbol| symbol.section == Some(at));
+    for symbol in here() {
+        let is_static = symbol.linkage == Linkage::Static;
+        if symbol.name.is_empty()
+            || symbol.name.starts_with(".L")
+            || is_static && is_compiler_section(section.name)
+        {
+            continue;
+        }
+        let described = variables.get(..by_btf).unwrap_or_default();
+        if described.iter().any(|known| known.name == symbol.name && known.offset == symbol.offset)
+        {
+            continue;
+        }
+        let end = section.data.len() as u64;
+        let next = here().map(|other| other.offset).filter(|other| *other > symbol.offset).min();
+        let size = match symbol.size {
+            0 => next.unwrap_or(end).saturating_sub(symbol.offset),
+            size => size,
+        };
+        let alias =
+            described.iter().find(|known| known.offset == symbol.offset && known.size == size);
+        variables.push(match alias {
+            Some(known) => Variable {
+                name: symbol.name.to_owned(),
+                var: None,
+                linkage: symbol.linkage,
+                ..known.clone()
+            },
+            None => Variable {
+                name: symbol.name.to_owned(),
+                section: section.name.to_owned(),
+                offset: symbol.offset,
+                size,
+                var: None,
+                ty: None,
+                type_name: None,
+                is_volatile: false,
+                is_const: false,
+                linkage: symbol.linkage,
+                section_index,
+                is_unique: true,
+            },
+        });
+    }
+}
+
+/// Whether `volatile` is anywhere in a type, through typedefs, arrays and members.
+fn is_volatile(btf: &Btf, ty: TypeId) -> bool {
+    let mut seen = TypeSet::new();
+    let mut work = vec![ty];
+    while let Some(id) = work.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        match &btf.ty(id).kind {
+            Kind::Volatile(_) => return true,
+            Kind::Typedef(inner)
+            | Kind::Const(inner)
+            | Kind::Restrict(inner)
+            | Kind::TypeTag(inner) => work.push(*inner),
+            Kind::Array(array) => work.push(array.element),
+            Kind::Struct(composite) | Kind::Union(composite) => {
+                work.extend(composite.members.iter().map(|member| member.ty));
+            }
+            Kind::Void
+            | Kind::Int(_)
+            | Kind::Ptr(_)
+            | Kind::Enum(_)
+            | Kind::Enum64(_)
+            | Kind::Fwd { .. }
+            | Kind::Func { .. }
+            | Kind::FuncProto(_)
+            | Kind::Var { .. }
+            | Kind::DataSec(_)
+            | Kind::Float { .. }
+            | Kind::DeclTag { .. } => {}
+        }
+    }
+    false
+}
+
+/// Whether a type or its elements' type is `const`, through typedefs and arrays.
+fn is_const(btf: &Btf, ty: TypeId) -> bool {
+    let mut id = ty;
+    for _ in 0..MAX_DEPTH {
+        match &btf.ty(id).kind {
+            Kind::Const(_) => return true,
+            Kind::Typedef(inner)
+            | Kind::Volatile(inner)
+            | Kind::Restrict(inner)
+            | Kind::TypeTag(inner) => id = *inner,
+            Kind::Array(array) => id = array.element,
+            _ => return false,
+        }
+    }
+    false
+}

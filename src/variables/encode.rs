@@ -1,0 +1,542 @@
+//! Values as the user writes them, turned into bits by type: C's initialisers without brace
+//! elision.
+
+use object::Endianness;
+
+use super::error::nearest;
+use super::finality::Patch;
+use super::lex::{Token, Word, words};
+use super::path::{Place, Slot, Step, member_place, place_type_name, take_step};
+use super::value::is_char;
+use super::{VariableError, Variables, bits};
+use crate::btf::{Btf, Composite, Enumeration, Kind, TypeId};
+
+/// What an integer, enum or pointer can hold.
+struct Range {
+    signed: bool,
+    /// Negative numbers fit as well as the unsigned ones: enums of compilers that do not say.
+    either: bool,
+    bits: u64,
+}
+
+/// A number with its sign, since neither `i128` nor `u128` has room for both.
+#[derive(Clone, Copy)]
+struct Number {
+    negative: bool,
+    magnitude: u128,
+}
+
+impl Number {
+    fn from_i64(value: i64) -> Self {
+        Self { negative: value < 0, magnitude: u128::from(value.unsigned_abs()) }
+    }
+
+    fn text(self) -> String {
+        format!("{}{}", if self.negative { "-" } else { "" }, self.magnitude)
+    }
+
+    fn bits(self) -> u128 {
+        if self.negative { self.magnitude.wrapping_neg() } else { self.magnitude }
+    }
+}
+
+impl Range {
+    /// Magnitude of the smallest number, and the largest number.
+    fn ends(&self) -> (u128, u128) {
+        let all = bits::ones(self.bits);
+        let half = all / 2;
+        let least = if self.signed || self.either { half + 1 } else { 0 };
+        (least, if self.signed && !self.either { half } else { all })
+    }
+
+    fn holds(&self, number: Number) -> bool {
+        let (least, most) = self.ends();
+        number.magnitude <= if number.negative { least } else { most }
+    }
+}
+
+impl Variables<'_> {
+    /// The bits of a slot for a value. Padding and what an initialiser does not mention are as
+    /// in C: padding stays as it is in `section`, members are zero.
+    pub(super) fn encode(
+        &self,
+        slot: &Slot,
+        section: &[u8],
+        value: &str,
+    ) -> Result<Patch, VariableError> {
+        let words = words(value).map_err(|error| VariableError::ValueSyntax {
+            path: slot.path.clone(),
+            value: value.to_owned(),
+            at: error.at,
+            expected: error.expected.to_owned(),
+        })?;
+        let (start, mask) = slot.mask(self.order);
+        let stored = section.get(start as usize..start as usize + mask.len());
+        let mut encoder = Encoder {
+            btf: self.btf,
+            order: self.order,
+            path: &slot.path,
+            value,
+            words: &words,
+            next: 0,
+            bytes: stored.unwrap_or_default().to_vec(),
+        };
+        let first_bit = slot.start % 8;
+        match slot.ty {
+            Some(ty) => encoder.value(ty, first_bit, slot.len)?,
+            None => encoder.untyped(first_bit, slot.len)?,
+        }
+        if encoder.next < words.len() {
+            return Err(encoder.syntax("the end of the value"));
+        }
+        Ok(Patch { start, bytes: encoder.bytes, mask })
+    }
+}
+
+struct Encoder<'v> {
+    btf: Option<&'v Btf>,
+    order: Endianness,
+    /// What is set, for errors.
+    path: &'v str,
+    value: &'v str,
+    words: &'v [Word],
+    next: usize,
+    /// The bytes of the slot; bits are counted from their start.
+    bytes: Vec<u8>,
+}
+
+impl Encoder<'_> {
+    fn peek(&self) -> Option<&Token> {
+        self.words.get(self.next).map(|word| &word.token)
+    }
+
+    /// Takes the next word if it is this sign.
+    fn take(&mut self, sign: char) -> bool {
+        let is_it = self.peek() == Some(&Token::Sign(sign));
+        self.next += usize::from(is_it);
+        is_it
+    }
+
+    fn expect(&mut self, sign: char) -> Result<(), VariableError> {
+        if self.take(sign) { Ok(()) } else { Err(self.syntax(&format!("`{sign}`"))) }
+    }
+
+    fn syntax(&self, expected: &str) -> VariableError {
+        VariableError::ValueSyntax {
+            path: self.path.to_owned(),
+            value: self.value.to_owned(),
+            at: self.words.get(self.next).map_or(self.value.len(), |word| word.at),
+            expected: expected.to_owned(),
+        }
+    }
+
+    fn word_text(&self) -> String {
+        let word = self.words.get(self.next);
+        word.and_then(|word| self.value.get(word.at..word.end)).unwrap_or_default().to_owned()
+    }
+
+    fn type_name(&self, ty: TypeId) -> String {
+        self.btf.map(|btf| btf.type_name(ty)).unwrap_or_default()
+    }
+
+    fn wrong_type(&self, type_name: String, expected: &str) -> VariableError {
+        if self.next >= self.words.len() {
+            return self.syntax(expected);
+        }
+        VariableError::WrongType {
+            path: self.path.to_owned(),
+            type_name,
+            value: self.word_text(),
+            expected: expected.to_owned(),
+        }
+    }
+
+    fn float(&self) -> VariableError {
+        VariableError::Float { path: self.path.to_owned(), value: self.word_text() }
+    }
+
+    fn write(&mut self, start: u64, len: u64, value: u128) {
+        bits::write(&mut self.bytes, self.order, start, len, value);
+    }
+
+    fn write_bytes(&mut self, start: u64, bytes: &[u8]) {
+        let start = (start / 8) as usize;
+        if let Some(target) = self.bytes.get_mut(start..start + bytes.len()) {
+            target.copy_from_slice(bytes);
+        }
+    }
+
+    /// `hex:...` for exactly the bytes of anything that is made of whole bytes.
+    fn hex(&mut self, type_name: String, start: u64, len: u64) -> Result<bool, VariableError> {
+        let Some(Token::Hex(bytes)) = self.peek() else { return Ok(false) };
+        if !bits::are_bytes(start, len) {
+            return Err(self.wrong_type(type_name, "a number: a bit-field is not made of bytes"));
+        }
+        let (found, room) = (bytes.len() as u64, len / 8);
+        if found > room {
+            let (path, what) = (self.path.to_owned(), "bytes");
+            return Err(VariableError::TooMany { path, type_name, what, found, room });
+        }
+        if found < room {
+            let expected = format!("{room} bytes, not {found}");
+            return Err(self.wrong_type(type_name, &expected));
+        }
+        let bytes = bytes.clone();
+        self.write_bytes(start, &bytes);
+        self.next += 1;
+        Ok(true)
+    }
+
+    fn value(&mut self, ty: TypeId, start: u64, len: u64) -> Result<(), VariableError> {
+        let Some(btf) = self.btf else { return self.untyped(start, len) };
+        let type_name = btf.type_name(ty);
+        if self.hex(type_name.clone(), start, len)? {
+            return Ok(());
+        }
+        match &btf.resolve(ty).1.kind {
+            Kind::Int(int) if int.bool => {
+                let range = Range { signed: false, either: false, bits: 1 };
+                let number = self.number(ty, &range, None)?;
+                self.write(start, len, number);
+                Ok(())
+            }
+            Kind::Int(int) => {
+                let range = Range { signed: int.signed, either: false, bits: len };
+                let number = self.number(ty, &range, None)?;
+                self.write(start, len, number);
+                Ok(())
+            }
+            Kind::Enum(enumeration) | Kind::Enum64(enumeration) => {
+                let range =
+                    Range { signed: enumeration.signed, either: !enumeration.signed, bits: len };
+                let number = self.number(ty, &range, Some(enumeration))?;
+                self.write(start, len, number);
+                Ok(())
+            }
+            Kind::Ptr(_) => {
+                let range = Range { signed: false, either: false, bits: len };
+                let number = self.number(ty, &range, None)?;
+                self.write(start, len, number);
+                Ok(())
+            }
+            Kind::Array(array) => self.array(btf, ty, array.element, start, len),
+            Kind::Struct(composite) => self.composite(btf, ty, composite, false, start, len),
+            Kind::Union(composite) => self.composite(btf, ty, composite, true, start, len),
+            Kind::Float { .. } => Err(self.float()),
+            _ => Err(self.wrong_type(type_name, "its bytes as `hex:...`")),
+        }
+    }
+
+    /// Something without a type: a number of its size, or text, or bytes.
+    fn untyped(&mut self, start: u64, len: u64) -> Result<(), VariableError> {
+        let type_name = format!("{} bytes", len / 8);
+        if self.hex(type_name.clone(), start, len)? {
+            return Ok(());
+        }
+        match self.peek() {
+            Some(Token::Text(_)) => self.text(type_name, start, len),
+            Some(Token::Sign('{')) => Err(self
+                .wrong_type(type_name, "a number, a string or `hex:...`: no BTF tells its type")),
+            _ if matches!(len, 8 | 16 | 32 | 64 | 128) => {
+                let range = Range { signed: false, either: true, bits: len };
+                let number = self.number(TypeId::VOID, &range, None)?;
+                self.write(start, len, number);
+                Ok(())
+            }
+            _ => Err(self.wrong_type(type_name, "a string or `hex:...`")),
+        }
+    }
+
+    /// An integer in any of its forms, as bits of the range's width.
+    fn number(
+        &mut self,
+        ty: TypeId,
+        range: &Range,
+        enumeration: Option<&Enumeration>,
+    ) -> Result<u128, VariableError> {
+        let at = self.next;
+        let mut negative = false;
+        while matches!(self.peek(), Some(Token::Sign('-' | '+'))) {
+            negative ^= self.peek() == Some(&Token::Sign('-'));
+            self.next += 1;
+        }
+        let expected = match enumeration {
+            Some(_) => "the name of one of its values or an integer",
+            None => "an integer",
+        };
+        let number = match self.peek().cloned() {
+            Some(Token::Number(magnitude)) => Number { negative, magnitude },
+            Some(Token::Char(byte)) => Number { negative, magnitude: byte.into() },
+            Some(Token::Name(name)) => {
+                let number = self.named(&name, ty, enumeration)?;
+                Number { negative: negative ^ number.negative, ..number }
+            }
+            Some(Token::Float) => return Err(self.float()),
+            _ => return Err(self.wrong_type(self.type_name(ty), expected)),
+        };
+        // `named` stands on its last word as well.
+        self.next += 1;
+        let number = Number { negative: number.negative && number.magnitude != 0, ..number };
+        if range.holds(number) {
+            return Ok(number.bits() & bits::ones(range.bits));
+        }
+        self.next = at;
+        let (least, most) = range.ends();
+        Err(VariableError::OutOfRange {
+            path: self.path.to_owned(),
+            type_name: self.btf.map_or_else(
+                || format!("{} bytes", range.bits / 8),
+                |btf| place_type_name(btf, ty, range.bits),
+            ),
+            value: number.text(),
+            range: format!(
+                "{} to {most}",
+                Number { negative: least != 0, magnitude: least }.text()
+            ),
+        })
+    }
+
+    /// The number that a name stands for.
+    fn named(
+        &mut self,
+        name: &str,
+        ty: TypeId,
+        enumeration: Option<&Enumeration>,
+    ) -> Result<Number, VariableError> {
+        match name {
+            "true" => return Ok(Number { negative: false, magnitude: 1 }),
+            "false" | "NULL" => return Ok(Number { negative: false, magnitude: 0 }),
+            "KERNEL_VERSION" => return self.kernel_version(),
+            _ => {}
+        }
+        let Some(btf) = self.btf else {
+            return Err(self.wrong_type(self.type_name(ty), "an integer: no BTF tells names"));
+        };
+        if let Some(enumeration) = enumeration {
+            let known = enumeration.values.iter().find(|known| btf.str(known.name) == name);
+            return known.map(|known| Number::from_i64(known.value)).ok_or_else(|| {
+                let names = enumeration.values.iter().map(|known| btf.str(known.name));
+                VariableError::UnknownEnumValue {
+                    path: self.path.to_owned(),
+                    type_name: btf.type_name(ty),
+                    name: name.to_owned(),
+                    nearest: nearest(name, names),
+                }
+            });
+        }
+        // As in C, an integer takes the values of any enum.
+        let mut known = btf.types().filter_map(|(_, ty)| match &ty.kind {
+            Kind::Enum(enumeration) | Kind::Enum64(enumeration) => Some(enumeration),
+            _ => None,
+        });
+        let found = known.find_map(|enumeration| {
+            enumeration.values.iter().find(|value| btf.str(value.name) == name)
+        });
+        found.map(|value| Number::from_i64(value.value)).ok_or_else(|| {
+            self.wrong_type(btf.type_name(ty), "an integer or the name of an enum's value")
+        })
+    }
+
+    /// `KERNEL_VERSION(a, b, c)` of `linux/version.h`, which caps the last part at 255.
+    fn kernel_version(&mut self) -> Result<Number, VariableError> {
+        self.next += 1;
+        self.expect('(')?;
+        let mut parts = [0; 3];
+        for (at, part) in parts.iter_mut().enumerate() {
+            if at != 0 {
+                self.expect(',')?;
+            }
+            *part = match self.peek() {
+                Some(Token::Number(number)) if *number <= 0xffff => *number,
+                _ => return Err(self.syntax("a part of the version up to 65535")),
+            };
+            self.next += 1;
+        }
+        if self.peek() != Some(&Token::Sign(')')) {
+            return Err(self.syntax("`)`"));
+        }
+        let [major, minor, patch] = parts;
+        Ok(Number { negative: false, magnitude: (major << 16) + (minor << 8) + patch.min(255) })
+    }
+
+    fn text(&mut self, type_name: String, start: u64, len: u64) -> Result<(), VariableError> {
+        let Some(Token::Text(text)) = self.peek() else {
+            return Err(self.wrong_type(type_name, "a string"));
+        };
+        let (found, room) = (text.len() as u64, len / 8);
+        if found > room {
+            let (path, what) = (self.path.to_owned(), "characters");
+            return Err(VariableError::TooMany { path, type_name, what, found, room });
+        }
+        let mut bytes = text.clone();
+        bytes.resize(room as usize, 0);
+        self.write_bytes(start, &bytes);
+        self.next += 1;
+        Ok(())
+    }
+
+    fn array(
+        &mut self,
+        btf: &Btf,
+        ty: TypeId,
+        element: TypeId,
+        start: u64,
+        len: u64,
+    ) -> Result<(), VariableError> {
+        let size = btf.size_of(element).and_then(|size| size.checked_mul(8)).unwrap_or(0);
+        let is_text = matches!(&btf.resolve(element).1.kind, Kind::Int(int) if int.size == 1);
+        if is_text && matches!(self.peek(), Some(Token::Text(_))) {
+            return self.text(btf.type_name(ty), start, len);
+        }
+        let expected = if is_char(btf, element) {
+            "a string in double quotes, or its elements in `{...}`"
+        } else {
+            "its elements in `{...}`"
+        };
+        if !self.take('{') {
+            return Err(self.wrong_type(btf.type_name(ty), expected));
+        }
+        bits::fill(&mut self.bytes, self.order, start, len, false);
+        let count = len.checked_div(size).unwrap_or(0);
+        let mut index = 0_u64;
+        while !self.take('}') {
+            if self.take('[') {
+                index = self.index(ty, count)?;
+                self.expect(']')?;
+                let place = Place { ty: element, start: start + index * size, len: size };
+                self.designated(btf, place)?;
+            } else if index >= count {
+                return Err(VariableError::TooMany {
+                    path: self.path.to_owned(),
+                    type_name: btf.type_name(ty),
+                    what: "elements",
+                    found: index + 1,
+                    room: count,
+                });
+            } else {
+                self.value(element, start + index * size, size)?;
+            }
+            index += 1;
+            if !self.take(',') {
+                self.expect('}')?;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The index of a designator, less than `count`; the word after it is not taken.
+    fn index(&mut self, ty: TypeId, count: u64) -> Result<u64, VariableError> {
+        let Some(Token::Number(index)) = self.peek() else {
+            return Err(self.syntax("an index"));
+        };
+        let index = u64::try_from(*index).unwrap_or(u64::MAX);
+        if index >= count {
+            let path = self.type_name(ty);
+            return Err(VariableError::Index { path, index, count });
+        }
+        self.next += 1;
+        Ok(index)
+    }
+
+    /// What follows the first designator: more of them, `=` and the value.
+    fn designated(&mut self, btf: &Btf, mut place: Place) -> Result<(), VariableError> {
+        loop {
+            let step = if self.take('.') {
+                Step::Member(self.member_name()?)
+            } else if self.take('[') {
+                let Some(Token::Number(index)) = self.peek() else {
+                    return Err(self.syntax("an index"));
+                };
+                let index = u64::try_from(*index).unwrap_or(u64::MAX);
+                self.next += 1;
+                self.expect(']')?;
+                Step::Element(index)
+            } else {
+                break;
+            };
+            let inner = take_step(btf, place.ty, self.path, &step)?;
+            place = Place { start: place.start + inner.start, ..inner };
+        }
+        self.expect('=')?;
+        self.value(place.ty, place.start, place.len)
+    }
+
+    fn member_name(&mut self) -> Result<String, VariableError> {
+        let Some(Token::Name(name)) = self.peek() else {
+            return Err(self.syntax("the name of a member"));
+        };
+        let name = name.clone();
+        self.next += 1;
+        Ok(name)
+    }
+
+    fn composite(
+        &mut self,
+        btf: &Btf,
+        ty: TypeId,
+        composite: &Composite,
+        is_union: bool,
+        start: u64,
+        len: u64,
+    ) -> Result<(), VariableError> {
+        if !self.take('{') {
+            return Err(self.wrong_type(btf.type_name(ty), "its members in `{...}`"));
+        }
+        if is_union {
+            bits::fill(&mut self.bytes, self.order, start, len, false);
+        } else {
+            for member in &composite.members {
+                if let Some(place) = member_place(btf, member) {
+                    let start = start + place.start;
+                    bits::fill(&mut self.bytes, self.order, start, place.len, false);
+                }
+            }
+        }
+        let mut next = 0;
+        while !self.take('}') {
+            if self.take('.') {
+                let name = self.member_name()?;
+                let inner = take_step(btf, ty, self.path, &Step::Member(name.clone()))?;
+                let place = Place { start: start + inner.start, ..inner };
+                self.designated(btf, place)?;
+                next = 1 + member_index(btf, composite, &name);
+            } else {
+                let room = if is_union { 1 } else { composite.members.len() };
+                let place = composite
+                    .members
+                    .get(next)
+                    .filter(|_| next < room)
+                    .and_then(|member| member_place(btf, member));
+                let Some(place) = place else {
+                    return Err(VariableError::TooMany {
+                        path: self.path.to_owned(),
+                        type_name: btf.type_name(ty),
+                        what: "members",
+                        found: next as u64 + 1,
+                        room: room as u64,
+                    });
+                };
+                self.value(place.ty, start + place.start, place.len)?;
+                next += 1;
+            }
+            if !self.take(',') {
+                self.expect('}')?;
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Place of the member, or of the anonymous member that it is in.
+fn member_index(btf: &Btf, composite: &Composite, name: &str) -> usize {
+    composite
+        .members
+        .iter()
+        .position(|member| match btf.str(member.name) {
+            "" => btf.find_member(member.ty, name).is_some(),
+            known => known == name,
+        })
+        .unwrap_or(composite.members.len())
+}

@@ -1,0 +1,487 @@
+//! Which bits of the read-only sections are final, what they are, and by what.
+
+use std::ops::Range;
+
+use object::Endianness;
+use wildmatch::WildMatch;
+
+use super::error::nearest;
+use super::path::Slot;
+use super::{SectionInput, Variable, VariableError, Variables, bits};
+
+/// Why something is final, or that it is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Finality {
+    /// Userspace may still set it.
+    Open,
+    /// Some of its members or elements are final.
+    Partial,
+    /// The user gave it a value.
+    Set,
+    /// The user froze it as it is stored.
+    Frozen,
+    /// A static constant without `volatile`.
+    ConstNotVolatile,
+    /// The compiler's own: constants, strings, padding.
+    CompilerData,
+}
+
+/// Why some bits of a section are final.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provenance {
+    /// The bytes, from the start of the section.
+    pub bytes: Range<u64>,
+    /// For each of the bytes, the bits that this says something about. No bit is in the masks
+    /// of two provenances.
+    pub mask: Vec<u8>,
+    /// The variable or member, as it was named when it became final; empty for compiler data.
+    pub path: String,
+    /// Why.
+    pub finality: Finality,
+}
+
+impl Provenance {
+    fn mask_at(&self, byte: u64) -> u8 {
+        let at = byte.checked_sub(self.bytes.start).and_then(|at| usize::try_from(at).ok());
+        at.and_then(|at| self.mask.get(at)).copied().unwrap_or(0)
+    }
+}
+
+/// A read-only section with its final values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FinalBytes {
+    /// The section's bytes, with the values that were set.
+    pub bytes: Vec<u8>,
+    /// For each byte the bits that are final: bit n of the mask for bit n of the byte's value.
+    pub final_mask: Vec<u8>,
+    /// Why they are, in the order of the section.
+    pub provenance: Vec<Provenance>,
+}
+
+impl FinalBytes {
+    /// Whether every bit of a byte range is final; not beyond the section's end.
+    #[must_use]
+    pub fn is_final(&self, bytes: Range<u64>) -> bool {
+        let range = usize::try_from(bytes.start).ok().zip(usize::try_from(bytes.end).ok());
+        range
+            .and_then(|(start, end)| self.final_mask.get(start..end))
+            .is_some_and(|mask| mask.iter().all(|mask| *mask == 0xff))
+    }
+
+    /// Why bits of a byte range are final, in the order of the section.
+    pub fn provenance_of(&self, bytes: Range<u64>) -> impl Iterator<Item = &Provenance> {
+        self.provenance.iter().filter(move |provenance| {
+            bytes.start < provenance.bytes.end
+                && provenance.bytes.start < bytes.end
+                && bytes.clone().any(|byte| provenance.mask_at(byte) != 0)
+        })
+    }
+}
+
+/// A value that the object was folded with: what [`Variables::set`] would take to do it again.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct FoldedValue {
+    /// The variable or member.
+    pub path: String,
+    /// Its value, in the syntax of [`Variables::set`].
+    pub value: String,
+    /// [`Finality::Set`] or [`Finality::Frozen`].
+    pub finality: Finality,
+}
+
+/// One successful [`Variables::set`].
+#[derive(Clone, Debug)]
+pub(super) struct SetRecord {
+    path: String,
+    value: String,
+    section: usize,
+    /// Offset of the first of `bytes` in the section.
+    start: u64,
+    bytes: Vec<u8>,
+    mask: Vec<u8>,
+}
+
+/// A read-only section while values are being given.
+#[derive(Clone, Debug)]
+pub(super) struct SectionState {
+    pub(super) name: String,
+    /// As in the object.
+    pub(super) stored: Vec<u8>,
+    /// With the values that were set.
+    pub(super) bytes: Vec<u8>,
+    /// Bits that are final.
+    mask: Vec<u8>,
+    /// Bytes that relocations fill in have all bits set.
+    relocated: Vec<u8>,
+    provenance: Vec<Provenance>,
+}
+
+impl SectionState {
+    pub(super) fn new(section: &SectionInput<'_>) -> Self {
+        let mut relocated = vec![0; section.data.len()];
+        for range in &section.relocated {
+            let len = range.end.saturating_sub(range.start).saturating_mul(8);
+            let start = range.start.saturating_mul(8);
+            bits::fill(&mut relocated, Endianness::Little, start, len, true);
+        }
+        Self {
+            name: section.name.to_owned(),
+            stored: section.data.to_vec(),
+            bytes: section.data.to_vec(),
+            mask: vec![0; section.data.len()],
+            relocated,
+            provenance: Vec::new(),
+        }
+    }
+
+    /// Makes the bits of `mask`, which starts at byte `start`, final as they are, except those
+    /// that are final already or relocated.
+    fn finish(&mut self, start: u64, mask: Vec<u8>, path: &str, finality: Finality) {
+        let mut fresh = mask;
+        let at = usize::try_from(start).unwrap_or(usize::MAX);
+        for (offset, wanted) in fresh.iter_mut().enumerate() {
+            let index = at.saturating_add(offset);
+            let (Some(known), Some(relocated)) =
+                (self.mask.get_mut(index), self.relocated.get(index))
+            else {
+                *wanted = 0;
+                continue;
+            };
+            *wanted &= !(*known | *relocated);
+            *known |= *wanted;
+        }
+        let Some(first) = fresh.iter().position(|mask| *mask != 0) else { return };
+        let last = fresh.iter().rposition(|mask| *mask != 0).unwrap_or(first);
+        let mask: Vec<u8> = fresh.drain(first..=last).collect();
+        let start = start + first as u64;
+        let bytes = start..start + mask.len() as u64;
+        self.provenance.push(Provenance { bytes, mask, path: path.to_owned(), finality });
+    }
+
+    /// Forgets that bits are final, so that they can be made final for another reason.
+    fn reopen(&mut self, start: u64, mask: &[u8]) {
+        for (byte, mask) in (start..).zip(mask).filter(|(_, mask)| **mask != 0) {
+            if let Some(known) = self.mask.get_mut(byte as usize) {
+                *known &= !mask;
+            }
+            for provenance in &mut self.provenance {
+                let at = byte.checked_sub(provenance.bytes.start);
+                if let Some(other) = at.and_then(|at| provenance.mask.get_mut(at as usize)) {
+                    *other &= !mask;
+                }
+            }
+        }
+        self.provenance.retain(|provenance| provenance.mask.iter().any(|mask| *mask != 0));
+    }
+
+    pub(super) fn mark_compile_time(&mut self, variable: &Variable, open: &[Range<u64>]) {
+        let mask = uncovered_mask(variable.bytes(), open);
+        self.finish(variable.offset, mask, &variable.name, Finality::ConstNotVolatile);
+    }
+
+    pub(super) fn mark_uncovered(&mut self, covered: &[Range<u64>]) {
+        let mask = uncovered_mask(0..self.bytes.len() as u64, covered);
+        let mut start = 0;
+        for run in mask.chunk_by(|a, b| a == b) {
+            self.finish(start, run.to_vec(), "", Finality::CompilerData);
+            start += run.len() as u64;
+        }
+    }
+
+    fn mask_of(&self, bytes: Range<u64>) -> &[u8] {
+        self.mask.get(bytes.start as usize..bytes.end as usize).unwrap_or_default()
+    }
+}
+
+/// A mask of all bits of the bytes that none of the ranges covers.
+fn uncovered_mask(bytes: Range<u64>, covered: &[Range<u64>]) -> Vec<u8> {
+    let len = bytes.end.saturating_sub(bytes.start);
+    let mut mask = vec![0xff; usize::try_from(len).unwrap_or(0)];
+    for range in covered {
+        let start = range.start.clamp(bytes.start, bytes.end) - bytes.start;
+        let end = range.end.clamp(bytes.start, bytes.end) - bytes.start;
+        if let Some(mask) = mask.get_mut(start as usize..end as usize) {
+            mask.fill(0);
+        }
+    }
+    mask
+}
+
+impl Variables<'_> {
+    /// Gives a variable, member or element a value.
+    ///
+    /// `path` is a name with members and elements (`cfg.ports[2].low`), before which the section
+    /// (`.rodata:cfg`) or place (`.rodata+16:cfg`) may stand where names are ambiguous. `value`
+    /// is what C would take as an initialiser, or `hex:` and the bytes as stored.
+    ///
+    /// # Errors
+    ///
+    /// Unknown, ambiguous and writable names; values that do not fit the type; another value for
+    /// the same bits than one given before; bytes that relocations fill in.
+    pub fn set(&mut self, path: &str, value: &str) -> Result<(), VariableError> {
+        let slot = self.resolve(path)?;
+        let section = self.sections.get(slot.section);
+        let stored = section.map_or(&[][..], |section| &section.bytes);
+        let patch = self.encode(&slot, stored, value)?;
+        self.check_patch(path, value, &slot, &patch)?;
+
+        let Some(section) = self.sections.get_mut(slot.section) else { return Ok(()) };
+        section.reopen(patch.start, &patch.mask);
+        for ((byte, new), mask) in
+            section.bytes.iter_mut().skip(patch.start as usize).zip(&patch.bytes).zip(&patch.mask)
+        {
+            *byte = *byte & !mask | new & mask;
+        }
+        section.finish(patch.start, patch.mask.clone(), path, Finality::Set);
+        self.sets.push(SetRecord {
+            path: path.to_owned(),
+            value: value.to_owned(),
+            section: slot.section,
+            start: patch.start,
+            bytes: patch.bytes,
+            mask: patch.mask,
+        });
+        self.seal_padding();
+        Ok(())
+    }
+
+    fn check_patch(
+        &self,
+        path: &str,
+        value: &str,
+        slot: &Slot,
+        patch: &Patch,
+    ) -> Result<(), VariableError> {
+        let Some(section) = self.sections.get(slot.section) else { return Ok(()) };
+        for (byte, mask) in (patch.start..).zip(&patch.mask) {
+            if mask & section.relocated.get(byte as usize).copied().unwrap_or(0) != 0 {
+                return Err(VariableError::Relocated {
+                    path: path.to_owned(),
+                    section: section.name.clone(),
+                    offset: byte,
+                });
+            }
+        }
+        for set in self.sets.iter().filter(|set| set.section == slot.section) {
+            for ((byte, new), mask) in (patch.start..).zip(&patch.bytes).zip(&patch.mask) {
+                let Some(at) = byte.checked_sub(set.start).map(|at| at as usize) else { continue };
+                let (Some(old), Some(old_mask)) = (set.bytes.get(at), set.mask.get(at)) else {
+                    continue;
+                };
+                if (old ^ new) & mask & old_mask != 0 {
+                    return Err(VariableError::Conflict {
+                        path: path.to_owned(),
+                        value: value.to_owned(),
+                        earlier_path: set.path.clone(),
+                        earlier_value: set.value.clone(),
+                    });
+                }
+            }
+        }
+        let Some(variable) = self.variables.get(slot.variable) else { return Ok(()) };
+        let stored = section.stored.iter().skip(patch.start as usize);
+        let changes = stored
+            .zip(&patch.bytes)
+            .zip(&patch.mask)
+            .any(|((stored, new), mask)| (stored ^ new) & mask != 0);
+        if variable.is_compile_time() && changes {
+            return Err(VariableError::CompilerUsed {
+                path: path.to_owned(),
+                type_name: variable.type_name.clone().unwrap_or_default(),
+                stored: self.decode(slot, &section.stored).to_string(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Makes what a pattern names final as it is stored, except what was set. The pattern is
+    /// the path of a variable, member or element, or a name with `*` and `?`. What is frozen can
+    /// still be set.
+    ///
+    /// # Errors
+    ///
+    /// Nothing matches, or the path cannot be resolved.
+    pub fn freeze(&mut self, pattern: &str) -> Result<(), VariableError> {
+        let exact = self.resolve(pattern);
+        let slots = match exact {
+            Ok(slot) => vec![slot],
+            Err(error) => {
+                if !pattern.contains(['*', '?']) {
+                    return Err(error);
+                }
+                let glob = WildMatch::new(pattern);
+                let slots: Vec<Slot> = (0..self.variables.len())
+                    .filter(|at| self.variables.get(*at).is_some_and(|v| glob.matches(&v.name)))
+                    .filter_map(|at| self.whole(at))
+                    .collect();
+                if slots.is_empty() {
+                    let name = pattern.replace(['*', '?'], "");
+                    let known = self.variables.iter().map(|variable| variable.name.as_str());
+                    return Err(VariableError::NoMatch {
+                        pattern: pattern.to_owned(),
+                        nearest: nearest(&name, known),
+                    });
+                }
+                slots
+            }
+        };
+        for slot in &slots {
+            self.freeze_slot(slot);
+        }
+        self.seal_padding();
+        Ok(())
+    }
+
+    /// Makes all of every read-only section final as it is stored, except what was set.
+    pub fn freeze_all(&mut self) {
+        for at in 0..self.variables.len() {
+            if let Some(slot) = self.whole(at) {
+                self.freeze_slot(&slot);
+            }
+        }
+        for section in &mut self.sections {
+            let all = vec![0xff; section.bytes.len()];
+            section.finish(0, all, "", Finality::Frozen);
+        }
+    }
+
+    fn freeze_slot(&mut self, slot: &Slot) {
+        let (start, mask) = slot.mask(self.order);
+        if let Some(section) = self.sections.get_mut(slot.section) {
+            section.finish(start, mask, &slot.path, Finality::Frozen);
+        }
+    }
+
+    /// What lies between the members of a variable is final once all members are.
+    fn seal_padding(&mut self) {
+        for at in 0..self.variables.len() {
+            let Some(slot) = self.whole(at) else { continue };
+            let Some(section) = self.sections.get(slot.section) else { continue };
+            let bytes = slot.byte_range();
+            let known = section.mask_of(bytes.clone());
+            if known.iter().all(|mask| *mask == 0xff) || known.iter().all(|mask| *mask == 0) {
+                continue;
+            }
+            let needed = self.value_mask(&slot);
+            if needed.iter().zip(known).all(|(needed, known)| needed & !known == 0) {
+                let all = vec![0xff; known.len()];
+                if let Some(section) = self.sections.get_mut(slot.section) {
+                    section.finish(bytes.start, all, "", Finality::CompilerData);
+                }
+            }
+        }
+    }
+
+    /// The bytes of a read-only section, which of their bits are final, and why.
+    #[must_use]
+    pub fn finality(&self, section: &str) -> Option<FinalBytes> {
+        let section = self.sections.iter().find(|state| state.name == section)?;
+        let mut provenance = section.provenance.clone();
+        provenance.sort_by_key(|provenance| provenance.bytes.start);
+        Some(FinalBytes {
+            bytes: section.bytes.clone(),
+            final_mask: section.mask.clone(),
+            provenance,
+        })
+    }
+
+    /// Whether and why a variable is final.
+    #[must_use]
+    pub fn state(&self, variable: &Variable) -> Finality {
+        self.state_of(variable.section_index, variable.bytes())
+    }
+
+    /// Whether a variable is final in all its bits, so that it is to disappear from the symbols
+    /// and from BTF.
+    #[must_use]
+    pub fn is_sealed(&self, variable: &Variable) -> bool {
+        !matches!(self.state(variable), Finality::Open | Finality::Partial)
+    }
+
+    pub(super) fn state_of(&self, section: usize, bytes: Range<u64>) -> Finality {
+        self.state_of_mask(section, bytes.start, &vec![0xff; range_len(&bytes)])
+    }
+
+    pub(super) fn state_of_mask(&self, section: usize, start: u64, mask: &[u8]) -> Finality {
+        let Some(section) = self.sections.get(section) else { return Finality::Open };
+        let known = section.mask_of(start..start + mask.len() as u64);
+        if known.len() != mask.len()
+            || known.iter().zip(mask).all(|(known, mask)| known & mask == 0)
+        {
+            return Finality::Open;
+        }
+        if known.iter().zip(mask).any(|(known, mask)| mask & !known != 0) {
+            return Finality::Partial;
+        }
+        // The user's doings come first in the order of the enum.
+        section
+            .provenance
+            .iter()
+            .filter(|provenance| {
+                let end = start.saturating_add(mask.len() as u64);
+                provenance.bytes.start < end && start < provenance.bytes.end
+            })
+            .filter(|provenance| {
+                (start..).zip(mask).any(|(byte, mask)| provenance.mask_at(byte) & mask != 0)
+            })
+            .map(|provenance| provenance.finality)
+            .min()
+            .unwrap_or(Finality::Open)
+    }
+
+    /// The members and elements that are final in a variable that is not sealed, as they were
+    /// named: a loader must leave them as they are.
+    #[must_use]
+    pub fn final_members(&self, variable: &Variable) -> Vec<String> {
+        let mut members: Vec<String> = Vec::new();
+        let Some(section) = self.sections.get(variable.section_index) else { return members };
+        let range = variable.bytes();
+        for provenance in &section.provenance {
+            let inside = range.start < provenance.bytes.end && provenance.bytes.start < range.end;
+            if inside && !provenance.path.is_empty() && !members.contains(&provenance.path) {
+                members.push(provenance.path.clone());
+            }
+        }
+        members
+    }
+
+    /// What was set and frozen, in the order of the sections, so that it can be recorded and
+    /// done again.
+    #[must_use]
+    pub fn folded_values(&self) -> Vec<FoldedValue> {
+        let mut values: Vec<FoldedValue> = Vec::new();
+        for section in &self.sections {
+            let mut provenance: Vec<&Provenance> = section.provenance.iter().collect();
+            provenance.sort_by_key(|provenance| provenance.bytes.start);
+            for provenance in provenance {
+                let by_user = matches!(provenance.finality, Finality::Set | Finality::Frozen);
+                let known = values.iter().any(|value| value.path == provenance.path);
+                if !by_user || known {
+                    continue;
+                }
+                let Ok(slot) = self.resolve(&provenance.path) else { continue };
+                values.push(FoldedValue {
+                    path: provenance.path.clone(),
+                    value: self.decode(&slot, &section.bytes).to_string(),
+                    finality: provenance.finality,
+                });
+            }
+        }
+        values
+    }
+}
+
+fn range_len(range: &Range<u64>) -> usize {
+    usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(0)
+}
+
+/// Bits to be changed in a section.
+#[derive(Clone, Debug)]
+pub(super) struct Patch {
+    /// Offset of the first byte in the section.
+    pub(super) start: u64,
+    pub(super) bytes: Vec<u8>,
+    /// The bits of `bytes` that count.
+    pub(super) mask: Vec<u8>,
+}
