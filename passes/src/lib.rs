@@ -1,5 +1,6 @@
 //! BPF instructions, control flow, dataflow and rewrites. Pure: no ELF, no BTF, no I/O.
 
+pub mod analysis;
 pub mod cfg;
 pub mod entity;
 pub mod helpers;

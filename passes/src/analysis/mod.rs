@@ -1,0 +1,3 @@
+//! Analyses: facts about code, found without changing it.
+
+pub mod number;

@@ -1,0 +1,605 @@
+//! What is known of a number: its bits, and its range both unsigned and signed.
+//!
+//! Lattice: sets of 64-bit numbers, approximated by known bits (`tnum` in the kernel) and
+//! two intervals. Join is the smallest such approximation that holds both. The rules claim
+//! no more than the kernel's verifier derives from the same instructions
+//! (`kernel/bpf/tnum.c`, `adjust_scalar_min_max_vals` and `reg_set_min_max` of
+//! `kernel/bpf/verifier.c` since 5.10): a check that is removed because of a range must be
+//! one that the verifier does not need. Division, remainder and byte swaps of anything but
+//! constants are therefore unknown, and `!=` teaches nothing.
+
+use crate::isa::{self, AluOp, Cond, Size, Width};
+
+/// Known bits: those that are 0 in `mask` have the value that they have in `value`; `value`
+/// is 0 where `mask` is 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Bits {
+    /// The known bits.
+    pub value: u64,
+    /// The unknown bits.
+    pub mask: u64,
+}
+
+impl Bits {
+    const TOP: Bits = Bits { value: 0, mask: u64::MAX };
+
+    fn constant(value: u64) -> Bits {
+        Bits { value, mask: 0 }
+    }
+
+    fn new(value: u64, mask: u64) -> Bits {
+        Bits { value: value & !mask, mask }
+    }
+
+    fn max(self) -> u64 {
+        self.value | self.mask
+    }
+
+    fn join(self, other: Bits) -> Bits {
+        let mask = self.mask | other.mask | (self.value ^ other.value);
+        Bits::new(self.value, mask)
+    }
+
+    fn conflicts(self, other: Bits) -> bool {
+        (self.value ^ other.value) & !self.mask & !other.mask != 0
+    }
+
+    fn meet(self, other: Bits) -> Option<Bits> {
+        (!self.conflicts(other))
+            .then(|| Bits::new(self.value | other.value, self.mask & other.mask))
+    }
+
+    fn add(self, other: Bits) -> Bits {
+        let sum_mask = self.mask.wrapping_add(other.mask);
+        let sum = self.value.wrapping_add(other.value);
+        let carries = sum_mask.wrapping_add(sum) ^ sum;
+        Bits::new(sum, carries | self.mask | other.mask)
+    }
+
+    fn sub(self, other: Bits) -> Bits {
+        let difference = self.value.wrapping_sub(other.value);
+        let high = difference.wrapping_add(self.mask);
+        let low = difference.wrapping_sub(other.mask);
+        Bits::new(difference, (high ^ low) | self.mask | other.mask)
+    }
+
+    fn and(self, other: Bits) -> Bits {
+        let value = self.value & other.value;
+        Bits::new(value, self.max() & other.max() & !value)
+    }
+
+    fn or(self, other: Bits) -> Bits {
+        let value = self.value | other.value;
+        Bits::new(value, (self.mask | other.mask) & !value)
+    }
+
+    fn xor(self, other: Bits) -> Bits {
+        Bits::new(self.value ^ other.value, self.mask | other.mask)
+    }
+}
+
+/// What is known of a 64-bit number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Number {
+    /// The known bits.
+    pub bits: Bits,
+    /// The smallest unsigned value.
+    pub umin: u64,
+    /// The largest unsigned value.
+    pub umax: u64,
+    /// The smallest signed value.
+    pub smin: i64,
+    /// The largest signed value.
+    pub smax: i64,
+}
+
+impl Number {
+    /// Any number.
+    pub const TOP: Number =
+        Number { bits: Bits::TOP, umin: 0, umax: u64::MAX, smin: i64::MIN, smax: i64::MAX };
+
+    /// Exactly `value`.
+    pub fn constant(value: u64) -> Number {
+        let signed = value as i64;
+        Number { bits: Bits::constant(value), umin: value, umax: value, smin: signed, smax: signed }
+    }
+
+    /// The value, if there is only one.
+    pub fn as_constant(&self) -> Option<u64> {
+        (self.umin == self.umax).then_some(self.umin)
+    }
+
+    /// Any number of `size` bytes, zero-extended.
+    pub fn zero_extended(size: Size) -> Number {
+        Number::unsigned(0, isa::extend(size, u64::MAX))
+    }
+
+    /// Any number of `size` bytes, sign-extended.
+    pub fn sign_extended(size: Size) -> Number {
+        let shift = 64 - size.bits();
+        Number { smin: i64::MIN >> shift, smax: i64::MAX >> shift, ..Number::TOP }.or_top()
+    }
+
+    /// Any number from `umin` to `umax`.
+    pub fn unsigned(umin: u64, umax: u64) -> Number {
+        Number { umin, umax, ..Number::TOP }.or_top()
+    }
+
+    /// A number of which the bits of `known` are those of `value`, and at most `umax`.
+    pub fn known_bits(value: u64, known: u64, umax: u64) -> Number {
+        Number { bits: Bits::new(value, !known & umax), umax, ..Number::TOP }.or_top()
+    }
+
+    /// Lets each of the three views learn from the others; none if they contradict.
+    fn normalize(mut self) -> Option<Number> {
+        for _ in 0..2 {
+            self.umin = self.umin.max(self.bits.value);
+            self.umax = self.umax.min(self.bits.max());
+            let sign = 1 << 63;
+            self.smin = self.smin.max((self.bits.value | (self.bits.mask & sign)) as i64);
+            self.smax = self.smax.min((self.bits.value | (self.bits.mask & !sign)) as i64);
+            if self.umin > self.umax || self.smin > self.smax {
+                return None;
+            }
+            if (self.umin as i64) <= (self.umax as i64) {
+                self.smin = self.smin.max(self.umin as i64);
+                self.smax = self.smax.min(self.umax as i64);
+            }
+            if (self.smin as u64) <= (self.smax as u64) {
+                self.umin = self.umin.max(self.smin as u64);
+                self.umax = self.umax.min(self.smax as u64);
+            }
+            if self.umin > self.umax || self.smin > self.smax {
+                return None;
+            }
+            let differing = self.umin ^ self.umax;
+            let low = differing.checked_ilog2().map_or(0, |n| u64::MAX >> (63 - n));
+            self.bits = self.bits.meet(Bits::new(self.umin, low))?;
+        }
+        Some(self)
+    }
+
+    fn or_top(self) -> Number {
+        self.normalize().unwrap_or(Number::TOP)
+    }
+
+    /// The smallest approximation of both.
+    pub fn join(&self, other: &Number) -> Number {
+        Number {
+            bits: self.bits.join(other.bits),
+            umin: self.umin.min(other.umin),
+            umax: self.umax.max(other.umax),
+            smin: self.smin.min(other.smin),
+            smax: self.smax.max(other.smax),
+        }
+    }
+
+    /// A join after which the intervals cannot grow without end: each bound that `other`
+    /// moves goes to its extreme.
+    pub fn widen(&self, other: &Number) -> Number {
+        Number {
+            bits: self.bits.join(other.bits),
+            umin: if other.umin < self.umin { 0 } else { self.umin },
+            umax: if other.umax > self.umax { u64::MAX } else { self.umax },
+            smin: if other.smin < self.smin { i64::MIN } else { self.smin },
+            smax: if other.smax > self.smax { i64::MAX } else { self.smax },
+        }
+    }
+
+    fn meet(&self, other: &Number) -> Option<Number> {
+        Number {
+            bits: self.bits.meet(other.bits)?,
+            umin: self.umin.max(other.umin),
+            umax: self.umax.min(other.umax),
+            smin: self.smin.max(other.smin),
+            smax: self.smax.min(other.smax),
+        }
+        .normalize()
+    }
+
+    /// The low half, zero-extended.
+    pub fn low_half(&self) -> Number {
+        let mask = u64::from(u32::MAX);
+        let bits = Bits::new(self.bits.value & mask, self.bits.mask & mask);
+        let (umin, umax) = if self.umin >> 32 == self.umax >> 32 {
+            (self.umin & mask, self.umax & mask)
+        } else {
+            (0, mask)
+        };
+        Number { bits, umin, umax, ..Number::TOP }.or_top()
+    }
+
+    /// The low `size` bytes, zero-extended.
+    pub fn zero_extend(&self, size: Size) -> Number {
+        match size {
+            Size::DW => *self,
+            Size::W => self.low_half(),
+            Size::H | Size::B => {
+                let mask = isa::extend(size, u64::MAX);
+                alu64(AluOp::And, self, &Number::constant(mask))
+            }
+        }
+    }
+
+    /// The low `size` bytes, sign-extended.
+    pub fn sign_extend(&self, size: Size) -> Number {
+        if let Some(value) = self.as_constant() {
+            return Number::constant(isa::sign_extend(size, value));
+        }
+        let low = self.zero_extend(size);
+        let half = isa::extend(size, u64::MAX) / 2;
+        if size == Size::DW || low.umax <= half { low } else { Number::sign_extended(size) }
+    }
+
+    /// `a op b`; see [`isa::alu`].
+    pub fn alu(width: Width, op: AluOp, a: &Number, b: &Number) -> Number {
+        if let (Some(a), Some(b)) = (a.as_constant(), b.as_constant()) {
+            return Number::constant(isa::alu(width, op, a, b));
+        }
+        match width {
+            Width::W64 => alu64(op, a, b),
+            Width::W32 => {
+                let (a, b) = (a.low_half(), b.low_half());
+                match op {
+                    AluOp::Lsh | AluOp::Rsh | AluOp::Arsh => {
+                        let Some(count) = b.as_constant() else {
+                            return Number::zero_extended(Size::W);
+                        };
+                        let count = Number::constant(count & 31);
+                        let a = if op == AluOp::Arsh { a.sign_extend(Size::W) } else { a };
+                        alu64(op, &a, &count).low_half()
+                    }
+                    AluOp::Add
+                    | AluOp::Sub
+                    | AluOp::Mul
+                    | AluOp::Or
+                    | AluOp::And
+                    | AluOp::Xor
+                    | AluOp::Div
+                    | AluOp::SDiv
+                    | AluOp::Mod
+                    | AluOp::SMod => alu64(op, &a, &b).low_half(),
+                }
+            }
+        }
+    }
+
+    /// Whether `a cond b` is the same for all numbers that the two can be.
+    pub fn decide(width: Width, cond: Cond, a: &Number, b: &Number) -> Option<bool> {
+        let low = |n: &Number| match width {
+            Width::W64 => *n,
+            Width::W32 => n.low_half(),
+        };
+        let signed = |n: &Number| match width {
+            Width::W64 => *n,
+            Width::W32 => n.sign_extend(Size::W),
+        };
+        let order = |always: bool, never: bool| match (always, never) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        };
+        let (ua, ub) = (low(a), low(b));
+        let (sa, sb) = (signed(&ua), signed(&ub));
+        match cond {
+            Cond::Eq => {
+                let equal = ua.as_constant().is_some_and(|c| ub.as_constant() == Some(c));
+                let differ = ua.bits.conflicts(ub.bits)
+                    || ua.umax < ub.umin
+                    || ub.umax < ua.umin
+                    || sa.smax < sb.smin
+                    || sb.smax < sa.smin;
+                order(equal, differ)
+            }
+            Cond::Ne => Number::decide(width, Cond::Eq, a, b).map(|equal| !equal),
+            Cond::Set => {
+                let always = ua.bits.value & ub.bits.value != 0;
+                let never = ua.bits.max() & ub.bits.max() == 0;
+                order(always, never)
+            }
+            Cond::Lt => order(ua.umax < ub.umin, ua.umin >= ub.umax),
+            Cond::Le => order(ua.umax <= ub.umin, ua.umin > ub.umax),
+            Cond::Gt => order(ua.umin > ub.umax, ua.umax <= ub.umin),
+            Cond::Ge => order(ua.umin >= ub.umax, ua.umax < ub.umin),
+            Cond::Slt => order(sa.smax < sb.smin, sa.smin >= sb.smax),
+            Cond::Sle => order(sa.smax <= sb.smin, sa.smin > sb.smax),
+            Cond::Sgt => order(sa.smin > sb.smax, sa.smax <= sb.smin),
+            Cond::Sge => order(sa.smin >= sb.smax, sa.smax < sb.smin),
+        }
+    }
+
+    /// What `a` is where `a cond b` was found to be `holds`; none if that cannot be.
+    pub fn refine(width: Width, cond: Cond, holds: bool, a: &Number, b: &Number) -> Option<Number> {
+        if Number::decide(width, cond, a, b) == Some(!holds) {
+            return None;
+        }
+        let cond = match (holds, cond, cond.inverse()) {
+            (true, cond, _) | (false, _, Some(cond)) => cond,
+            (false, _, None) => return refine_no_common_bit(width, a, b),
+        };
+        match width {
+            Width::W64 => refine64(cond, a, b),
+            Width::W32 => refine32(cond, a, b),
+        }
+    }
+}
+
+fn alu64(op: AluOp, a: &Number, b: &Number) -> Number {
+    let count = b.as_constant().map(|c| (c & 63) as u32);
+    let result = match op {
+        AluOp::Add => {
+            let mut sum = Number { bits: a.bits.add(b.bits), ..Number::TOP };
+            if let Some(umax) = a.umax.checked_add(b.umax) {
+                (sum.umin, sum.umax) = (a.umin.wrapping_add(b.umin), umax);
+            }
+            if let (Some(smin), Some(smax)) =
+                (a.smin.checked_add(b.smin), a.smax.checked_add(b.smax))
+            {
+                (sum.smin, sum.smax) = (smin, smax);
+            }
+            sum
+        }
+        AluOp::Sub => {
+            let mut difference = Number { bits: a.bits.sub(b.bits), ..Number::TOP };
+            if let Some(umin) = a.umin.checked_sub(b.umax) {
+                (difference.umin, difference.umax) = (umin, a.umax.wrapping_sub(b.umin));
+            }
+            if let (Some(smin), Some(smax)) =
+                (a.smin.checked_sub(b.smax), a.smax.checked_sub(b.smin))
+            {
+                (difference.smin, difference.smax) = (smin, smax);
+            }
+            difference
+        }
+        AluOp::Mul => {
+            let halves = a.umax <= u32::MAX.into() && b.umax <= u32::MAX.into();
+            match a.umax.checked_mul(b.umax) {
+                Some(umax) if halves => {
+                    Number { umin: a.umin.wrapping_mul(b.umin), umax, ..Number::TOP }
+                }
+                _ => Number::TOP,
+            }
+        }
+        AluOp::And => Number { bits: a.bits.and(b.bits), umax: a.umax.min(b.umax), ..Number::TOP },
+        AluOp::Or => Number { bits: a.bits.or(b.bits), umin: a.umin.max(b.umin), ..Number::TOP },
+        AluOp::Xor => Number { bits: a.bits.xor(b.bits), ..Number::TOP },
+        AluOp::Lsh => match count {
+            Some(count) => {
+                let bits = Bits::new(a.bits.value << count, a.bits.mask << count);
+                let mut shifted = Number { bits, ..Number::TOP };
+                if a.umax << count >> count == a.umax {
+                    (shifted.umin, shifted.umax) = (a.umin << count, a.umax << count);
+                }
+                shifted
+            }
+            None => Number::TOP,
+        },
+        AluOp::Rsh => match count {
+            Some(count) => Number {
+                bits: Bits::new(a.bits.value >> count, a.bits.mask >> count),
+                umin: a.umin >> count,
+                umax: a.umax >> count,
+                ..Number::TOP
+            },
+            None => Number::TOP,
+        },
+        AluOp::Arsh => match count {
+            Some(count) => Number {
+                bits: Bits::new(
+                    (a.bits.value as i64 >> count) as u64,
+                    (a.bits.mask as i64 >> count) as u64,
+                ),
+                smin: a.smin >> count,
+                smax: a.smax >> count,
+                ..Number::TOP
+            },
+            None => Number::TOP,
+        },
+        AluOp::Div | AluOp::SDiv | AluOp::Mod | AluOp::SMod => Number::TOP,
+    };
+    result.or_top()
+}
+
+fn refine64(cond: Cond, a: &Number, b: &Number) -> Option<Number> {
+    let Some(c) = b.as_constant() else {
+        return if cond == Cond::Eq { a.meet(b) } else { Some(*a) };
+    };
+    let mut n = *a;
+    match cond {
+        Cond::Eq => return a.meet(b),
+        Cond::Ne => {}
+        Cond::Set => {
+            if c.is_power_of_two() {
+                n.bits = n.bits.meet(Bits::new(c, !c))?;
+            }
+        }
+        Cond::Lt => n.umax = n.umax.min(c.checked_sub(1)?),
+        Cond::Le => n.umax = n.umax.min(c),
+        Cond::Gt => n.umin = n.umin.max(c.checked_add(1)?),
+        Cond::Ge => n.umin = n.umin.max(c),
+        Cond::Slt => n.smax = n.smax.min((c as i64).checked_sub(1)?),
+        Cond::Sle => n.smax = n.smax.min(c as i64),
+        Cond::Sgt => n.smin = n.smin.max((c as i64).checked_add(1)?),
+        Cond::Sge => n.smin = n.smin.max(c as i64),
+    }
+    n.normalize()
+}
+
+/// A comparison of low halves says something of the whole number's range only if its upper
+/// half is known to be zero; of its low bits it says something in any case.
+fn refine32(cond: Cond, a: &Number, b: &Number) -> Option<Number> {
+    let (low, low_b) = (a.low_half(), b.low_half());
+    let zero_extended = a.umax <= u32::MAX.into();
+    let refined = match cond {
+        Cond::Slt | Cond::Sle | Cond::Sgt | Cond::Sge => {
+            let signed = refine64(cond, &low.sign_extend(Size::W), &low_b.sign_extend(Size::W))?;
+            if signed.smin < 0 && signed.smax >= 0 {
+                return Some(*a);
+            }
+            signed.low_half().meet(&low)?
+        }
+        Cond::Eq | Cond::Ne | Cond::Set | Cond::Lt | Cond::Le | Cond::Gt | Cond::Ge => {
+            refine64(cond, &low, &low_b)?
+        }
+    };
+    if zero_extended {
+        return a.meet(&refined);
+    }
+    let high = !u64::from(u32::MAX);
+    let bits = Bits::new(
+        (a.bits.value & high) | refined.bits.value,
+        (a.bits.mask & high) | refined.bits.mask,
+    );
+    Number { bits, ..*a }.normalize()
+}
+
+/// `a & b` was found to be zero.
+fn refine_no_common_bit(width: Width, a: &Number, b: &Number) -> Option<Number> {
+    let Some(c) = b.as_constant() else { return Some(*a) };
+    let c = isa::truncate(width, c);
+    let bits = a.bits.meet(Bits::new(0, !c))?;
+    Number { bits, ..*a }.normalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const WIDTHS: [Width; 2] = [Width::W32, Width::W64];
+    const OPS: [AluOp; 13] = [
+        AluOp::Add,
+        AluOp::Sub,
+        AluOp::Mul,
+        AluOp::Div,
+        AluOp::SDiv,
+        AluOp::Mod,
+        AluOp::SMod,
+        AluOp::Or,
+        AluOp::And,
+        AluOp::Xor,
+        AluOp::Lsh,
+        AluOp::Rsh,
+        AluOp::Arsh,
+    ];
+    const CONDS: [Cond; 11] = [
+        Cond::Eq,
+        Cond::Ne,
+        Cond::Gt,
+        Cond::Ge,
+        Cond::Lt,
+        Cond::Le,
+        Cond::Set,
+        Cond::Sgt,
+        Cond::Sge,
+        Cond::Slt,
+        Cond::Sle,
+    ];
+
+    fn contains(n: &Number, x: u64) -> bool {
+        x & !n.bits.mask == n.bits.value
+            && (n.umin..=n.umax).contains(&x)
+            && (n.smin..=n.smax).contains(&(x as i64))
+    }
+
+    /// Numbers near the edges of every width, and small ones.
+    fn value() -> impl Strategy<Value = u64> {
+        prop_oneof![
+            any::<u64>(),
+            any::<u32>().prop_map(u64::from),
+            any::<i8>().prop_map(|x| x as u64),
+            0..16u64,
+            any::<u8>().prop_map(|x| 0x7fff_fff0u64.wrapping_add(x.into())),
+            any::<u8>().prop_map(|x| 0xffff_fff0u64.wrapping_add(x.into())),
+            any::<u8>().prop_map(|x| 0x7fff_ffff_ffff_fff0u64.wrapping_add(x.into())),
+            (0..64u32).prop_map(|n| 1 << n),
+        ]
+    }
+
+    /// A set of numbers as joins make it, with one of its members.
+    fn number() -> impl Strategy<Value = (Number, u64)> {
+        (prop::collection::vec(value(), 1..4), any::<prop::sample::Index>(), 0..6u8).prop_map(
+            |(values, index, shape)| {
+                let x = values[index.index(values.len())];
+                let joined = values
+                    .iter()
+                    .map(|&v| Number::constant(v))
+                    .reduce(|a, b| a.join(&b))
+                    .unwrap_or(Number::TOP);
+                let n = match shape {
+                    0 => Number::constant(x),
+                    1 => Number::zero_extended(Size::B).join(&Number::constant(x)),
+                    2 => joined.widen(&Number::constant(x)),
+                    _ => joined,
+                };
+                (n, x)
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn operations_contain_their_results((a, x) in number(), (b, y) in number()) {
+            prop_assert!(contains(&a, x) && contains(&b, y));
+            for width in WIDTHS {
+                for op in OPS {
+                    let result = Number::alu(width, op, &a, &b);
+                    let exact = isa::alu(width, op, x, y);
+                    prop_assert!(contains(&result, exact), "{width:?} {op:?} {result:?} {exact:#x}");
+                }
+            }
+            for size in [Size::B, Size::H, Size::W, Size::DW] {
+                prop_assert!(contains(&a.zero_extend(size), isa::extend(size, x)));
+                prop_assert!(contains(&a.sign_extend(size), isa::sign_extend(size, x)));
+            }
+            prop_assert!(contains(&a.join(&b), x) && contains(&a.join(&b), y));
+            prop_assert!(contains(&a.widen(&b), x) && contains(&a.widen(&b), y));
+        }
+
+        #[test]
+        fn comparisons_hold_for_members((a, x) in number(), (b, y) in number()) {
+            for width in WIDTHS {
+                for cond in CONDS {
+                    let holds = isa::compare(width, cond, x, y);
+                    if let Some(decided) = Number::decide(width, cond, &a, &b) {
+                        prop_assert_eq!(decided, holds, "{:?} {:?}", width, cond);
+                    }
+                    let refined = Number::refine(width, cond, holds, &a, &b);
+                    prop_assert!(
+                        refined.is_some_and(|n| contains(&n, x)),
+                        "{:?} {:?} {} {:?}", width, cond, holds, refined
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn byte_load_is_below_256() {
+        let byte = Number::zero_extended(Size::B);
+        let limit = Number::constant(255);
+        assert_eq!(Number::decide(Width::W32, Cond::Gt, &byte, &limit), Some(false));
+        assert_eq!(Number::decide(Width::W32, Cond::Ge, &byte, &limit), None);
+    }
+
+    #[test]
+    fn masks_bound() {
+        let masked = Number::alu(Width::W64, AluOp::And, &Number::TOP, &Number::constant(7));
+        assert_eq!((masked.umin, masked.umax, masked.smin, masked.smax), (0, 7, 0, 7));
+        let none = Number::alu(Width::W64, AluOp::And, &Number::TOP, &Number::constant(0));
+        assert_eq!(none.as_constant(), Some(0));
+    }
+
+    #[test]
+    fn half_comparison_leaves_unknown_upper_half() {
+        let refined =
+            Number::refine(Width::W32, Cond::Eq, true, &Number::TOP, &Number::constant(5));
+        let refined = refined.unwrap();
+        assert_eq!(refined.as_constant(), None);
+        assert_eq!(refined.low_half().as_constant(), Some(5));
+        let less = Number::refine(Width::W32, Cond::Lt, true, &Number::TOP, &Number::constant(5));
+        assert!(less.unwrap().umax > u64::from(u32::MAX));
+    }
+}
