@@ -2,8 +2,11 @@
 
 pub mod analysis;
 pub mod cfg;
+pub mod dataflow;
 pub mod entity;
 pub mod helpers;
 pub mod ir;
 pub mod isa;
+pub mod opt;
+pub mod pass;
 pub mod text;

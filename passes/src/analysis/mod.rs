@@ -1,3 +1,9 @@
 //! Analyses: facts about code, found without changing it.
 
+pub mod calls;
+pub mod constants;
+pub mod frame;
+pub mod liveness;
 pub mod number;
+pub mod state;
+pub mod value;

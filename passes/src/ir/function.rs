@@ -271,13 +271,12 @@ impl Function {
         }
     }
 
-    /// Moves the instructions of `from` to the end of `to`, whose only way on was to `from`,
-    /// and removes `from`.
+    /// Moves the instructions of `from` to the end of `to`, whose only way on was to `from`.
+    /// What is left of `from` must leave the layout.
     pub fn append_block(&mut self, to: Block, from: Block) {
         let data = std::mem::take(&mut self.blocks[from]);
         self.blocks[to].insts.extend(data.insts);
         self.blocks[to].next = data.next;
-        self.layout.retain(|&b| b != from);
         self.edits += 1;
     }
 

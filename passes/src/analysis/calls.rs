@@ -1,0 +1,92 @@
+//! The call graph of a program, as a petgraph graph.
+
+use petgraph::algo::tarjan_scc;
+use petgraph::graph::DiGraph;
+
+use crate::entity::{Func, PerEntity};
+use crate::ir::{Function, Program};
+use crate::isa::{Callee, Imm64, Op};
+
+/// How a function names another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mention {
+    /// It calls it.
+    Call,
+    /// It takes its address.
+    Address,
+}
+
+/// Which function names which, dead code included.
+#[derive(Clone, Debug)]
+pub struct CallGraph {
+    graph: DiGraph<Func, Mention>,
+}
+
+impl CallGraph {
+    /// The call graph of `program`.
+    pub fn new(program: &Program) -> CallGraph {
+        let mut graph = DiGraph::new();
+        let nodes: Vec<_> = program.funcs.keys().map(|f| graph.add_node(f)).collect();
+        for (&node, function) in nodes.iter().zip(program.funcs.values()) {
+            for_each_mention(function, |func, mention| {
+                use crate::entity::Entity;
+                if let Some(&to) = nodes.get(func.index()) {
+                    graph.add_edge(node, to, mention);
+                }
+            });
+        }
+        CallGraph { graph }
+    }
+
+    /// The functions that can call themselves, directly or not.
+    pub fn recursive(&self) -> PerEntity<Func, bool> {
+        let mut recursive = PerEntity::with_default(false);
+        for component in tarjan_scc(&self.graph) {
+            let cyclic = match component.as_slice() {
+                [one] => self.graph.contains_edge(*one, *one),
+                _ => true,
+            };
+            for node in component {
+                recursive[self.graph[node]] = cyclic;
+            }
+        }
+        recursive
+    }
+
+    /// The functions that no code names.
+    pub fn unnamed(&self) -> impl Iterator<Item = Func> + '_ {
+        self.graph.externals(petgraph::Direction::Incoming).map(|n| self.graph[n])
+    }
+
+    /// The functions that `roots` reach by calls and addresses, the roots included.
+    pub fn reachable(&self, roots: impl IntoIterator<Item = Func>) -> PerEntity<Func, bool> {
+        let mut reached = PerEntity::with_default(false);
+        let mut work: Vec<Func> = roots.into_iter().collect();
+        while let Some(func) = work.pop() {
+            if std::mem::replace(&mut reached[func], true) {
+                continue;
+            }
+            let node = self.graph.node_indices().find(|&n| self.graph[n] == func);
+            work.extend(
+                node.into_iter().flat_map(|n| self.graph.neighbors(n)).map(|n| self.graph[n]),
+            );
+        }
+        reached
+    }
+}
+
+/// Calls `f` for each function that `function`'s code names.
+pub fn for_each_mention(function: &Function, mut f: impl FnMut(Func, Mention)) {
+    match &function.opaque {
+        Some(body) => body.items.iter().filter_map(|i| i.op).for_each(|op| mention(&op, &mut f)),
+        None => function.insts().for_each(|(_, inst)| mention(function.op(inst), &mut f)),
+    }
+}
+
+fn mention<T>(op: &Op<T>, f: &mut impl FnMut(Func, Mention)) {
+    match op {
+        Op::Call(Callee::Func(func)) => f(*func, Mention::Call),
+        Op::LdImm64 { imm: Imm64::Func(func), .. } => f(*func, Mention::Address),
+        _ => {}
+    }
+}

@@ -1,0 +1,402 @@
+//! The 512 bytes of a frame as 64 slots of 8 bytes.
+//!
+//! Lattice of a slot: bytes, each known or unknown, none part of an address · a value
+//! spilled whole ⊏ anything. Join: bytes that agree stay known; spilled values join as
+//! values; bytes against a spilled value give the join with what the bytes are as a number.
+//! Offsets are bytes from the top of the frame (`r10`), -512 to -1.
+
+use crate::analysis::number::Number;
+use crate::analysis::value::Value;
+use crate::isa::{self, Endian, Size};
+
+/// Bytes of a frame (`MAX_BPF_STACK` of the kernel).
+pub const FRAME_SIZE: i64 = 512;
+const SLOTS: usize = FRAME_SIZE as usize / 8;
+
+/// Values that are known to be equal have the same number; 0 is none.
+pub type Equal = u32;
+
+/// A value with what it is known to be equal to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tracked {
+    /// The value.
+    pub value: Value,
+    /// What it is known to be equal to.
+    pub equal: Equal,
+}
+
+impl Tracked {
+    /// A value equal to nothing that is known.
+    pub fn new(value: Value) -> Tracked {
+        Tracked { value, equal: 0 }
+    }
+
+    /// The join of both.
+    pub fn join(&self, other: &Tracked, widen: bool) -> Tracked {
+        Tracked {
+            value: self.value.join(&other.value, widen),
+            equal: if self.equal == other.equal { self.equal } else { 0 },
+        }
+    }
+}
+
+/// What 8 aligned bytes of a frame hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    /// A value that was stored as 8 bytes and is not a constant.
+    Spill(Tracked),
+    /// Bytes in the order of memory; bit `i` of `known` says that byte `i` is known.
+    Bytes { bytes: [u8; 8], known: u8 },
+}
+
+const UNKNOWN: Slot = Slot::Bytes { bytes: [0; 8], known: 0 };
+
+impl Slot {
+    /// The slot as one value.
+    fn value(&self, endian: Endian) -> Tracked {
+        match self {
+            Slot::Spill(tracked) => *tracked,
+            Slot::Bytes { bytes, known } => {
+                Tracked::new(Value::Number(number(bytes, *known, Size::DW, endian)))
+            }
+        }
+    }
+
+    fn join(&self, other: &Slot, widen: bool, endian: Endian) -> Slot {
+        if self == other {
+            return *self;
+        }
+        match (self, other) {
+            (Slot::Bytes { bytes: a, known: ka }, Slot::Bytes { bytes: b, known: kb }) => {
+                let agree = (0..8).filter(|&i| a[i] == b[i]).fold(0, |m, i| m | 1 << i);
+                Slot::bytes(*a, ka & kb & agree)
+            }
+            _ => Slot::Spill(self.value(endian).join(&other.value(endian), widen)),
+        }
+    }
+
+    /// Unknown bytes are zero, so that equal knowledge compares equal.
+    fn bytes(mut bytes: [u8; 8], known: u8) -> Slot {
+        for (i, byte) in bytes.iter_mut().enumerate() {
+            if known & (1 << i) == 0 {
+                *byte = 0;
+            }
+        }
+        Slot::Bytes { bytes, known }
+    }
+
+    /// The slot's known bytes; a spilled value that is overwritten in part has none.
+    fn as_bytes(&self) -> ([u8; 8], u8) {
+        match self {
+            Slot::Spill(_) => ([0; 8], 0),
+            Slot::Bytes { bytes, known } => (*bytes, *known),
+        }
+    }
+}
+
+/// The first `size` of `bytes` as a number, with what is unknown unknown.
+fn number(bytes: &[u8], known: u8, size: Size, endian: Endian) -> Number {
+    let (mut value, mut mask) = (0u64, 0u64);
+    for i in 0..size.bytes() {
+        let shift = 8 * match endian {
+            Endian::Little => i,
+            Endian::Big => size.bytes() - 1 - i,
+        };
+        if known & (1 << i) != 0 {
+            value |= u64::from(bytes.get(i as usize).copied().unwrap_or(0)) << shift;
+            mask |= 0xff << shift;
+        }
+    }
+    Number::known_bits(value, mask, isa::extend(size, u64::MAX))
+}
+
+/// Bytes of a frame as a bit set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameBytes([u8; SLOTS]);
+
+impl FrameBytes {
+    /// No byte.
+    pub const NONE: FrameBytes = FrameBytes([0; SLOTS]);
+    /// Every byte.
+    pub const ALL: FrameBytes = FrameBytes([0xff; SLOTS]);
+
+    /// Adds `len` bytes from `offset` on, as far as they are in the frame.
+    pub fn add(&mut self, offset: i64, len: i64) {
+        for (slot, mask) in covered(offset, len) {
+            self.0[slot] |= mask;
+        }
+    }
+
+    /// Removes `len` bytes from `offset` on, as far as they are in the frame.
+    pub fn remove(&mut self, offset: i64, len: i64) {
+        for (slot, mask) in covered(offset, len) {
+            self.0[slot] &= !mask;
+        }
+    }
+
+    /// Whether any of `len` bytes from `offset` on is in the set.
+    pub fn intersects(&self, offset: i64, len: i64) -> bool {
+        covered(offset, len).any(|(slot, mask)| self.0[slot] & mask != 0)
+    }
+
+    /// Adds the bytes of `other` and says whether that changed anything.
+    pub fn join(&mut self, other: &FrameBytes) -> bool {
+        let before = *self;
+        for (a, b) in self.0.iter_mut().zip(&other.0) {
+            *a |= b;
+        }
+        *self != before
+    }
+}
+
+/// The slots that `len` bytes from `offset` on touch, each with a bit per byte.
+fn covered(offset: i64, len: i64) -> impl Iterator<Item = (usize, u8)> {
+    let start = offset.saturating_add(FRAME_SIZE).clamp(0, FRAME_SIZE);
+    let end = offset.saturating_add(len).saturating_add(FRAME_SIZE).clamp(start, FRAME_SIZE);
+    (start / 8..(end + 7) / 8).map(move |slot| {
+        let mask = (0..8)
+            .filter(|i| (start..end).contains(&(slot * 8 + i)))
+            .fold(0u8, |mask, i| mask | 1 << i);
+        (slot as usize, mask)
+    })
+}
+
+/// The 512 bytes of a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    slots: [Slot; SLOTS],
+    /// Whether some spilled value can be known to be equal to another.
+    equalities: bool,
+}
+
+impl Frame {
+    /// A frame of which nothing is known, and that holds no address.
+    pub fn new() -> Frame {
+        Frame { slots: [UNKNOWN; SLOTS], equalities: false }
+    }
+
+    /// A frame that can hold anything.
+    pub fn new_unknown() -> Frame {
+        let mut frame = Frame::new();
+        frame.clobber_all();
+        frame
+    }
+
+    /// Joins `other` into this frame and says whether that changed anything.
+    pub fn join(&mut self, other: &Frame, widen: bool, endian: Endian) -> bool {
+        let mut changed = false;
+        self.equalities |= other.equalities;
+        for (a, b) in self.slots.iter_mut().zip(&other.slots) {
+            let joined = a.join(b, widen, endian);
+            changed |= joined != *a;
+            *a = joined;
+        }
+        changed
+    }
+
+    /// The value of `size` bytes at `offset`, zero-extended.
+    pub fn load(&self, offset: i64, size: Size, endian: Endian) -> Tracked {
+        let unknown = Tracked::new(match size {
+            Size::DW => Value::ANY,
+            _ => Value::Number(Number::zero_extended(size)),
+        });
+        let Ok(start) = usize::try_from(offset.saturating_add(FRAME_SIZE)) else {
+            return unknown;
+        };
+        let len = size.bytes() as usize;
+        if start + len > FRAME_SIZE as usize {
+            return unknown;
+        }
+        if let (0, Size::DW) = (start % 8, size) {
+            return self.slots[start / 8].value(endian);
+        }
+        let (mut bytes, mut known) = ([0; 8], 0);
+        for i in 0..len {
+            let (from, mask) = self.slots[(start + i) / 8].as_bytes();
+            if mask & (1 << ((start + i) % 8)) != 0 {
+                bytes[i] = from[(start + i) % 8];
+                known |= 1 << i;
+            }
+        }
+        let mut loaded = number(&bytes, known, size, endian);
+        let low_end = match endian {
+            Endian::Little => start % 8 == 0,
+            Endian::Big => (start + len).is_multiple_of(8),
+        };
+        if let Slot::Spill(Tracked { value: Value::Number(n), .. }) = self.slots[start / 8]
+            && low_end
+        {
+            loaded = n.zero_extend(size);
+        }
+        Tracked::new(Value::Number(loaded))
+    }
+
+    /// Stores the low `size` bytes of a value at `offset`.
+    pub fn store(&mut self, offset: i64, size: Size, stored: Tracked, endian: Endian) {
+        let constant = stored.value.as_constant();
+        if offset < -FRAME_SIZE || offset.saturating_add(size.bytes().into()) > 0 {
+            return self.clobber(offset, size.bytes().into());
+        }
+        let aligned = offset % 8 == 0 && size == Size::DW;
+        if aligned && constant.is_none() {
+            if let Some((slot, _)) = covered(offset, 8).next() {
+                self.slots[slot] = Slot::Spill(stored);
+                self.equalities |= stored.equal != 0;
+            }
+            return;
+        }
+        let bytes = constant.map(|value| match endian {
+            Endian::Little => value.to_le_bytes(),
+            Endian::Big => (value << (64 - size.bits())).to_be_bytes(),
+        });
+        let mut at = 0;
+        for (slot, mask) in covered(offset, size.bytes().into()) {
+            let (mut held, mut known) = self.slots[slot].as_bytes();
+            for i in (0..8).filter(|i| mask & (1 << i) != 0) {
+                known &= !(1 << i);
+                if let Some(byte) = bytes.and_then(|b| b.get(at).copied()) {
+                    held[i] = byte;
+                    known |= 1 << i;
+                }
+                at += 1;
+            }
+            self.slots[slot] = Slot::bytes(held, known);
+        }
+    }
+
+    /// Forgets `len` bytes from `offset` on; what is there now holds no address.
+    pub fn clobber(&mut self, offset: i64, len: i64) {
+        for (slot, mask) in covered(offset, len) {
+            let (bytes, known) = self.slots[slot].as_bytes();
+            self.slots[slot] = Slot::bytes(bytes, known & !mask);
+        }
+    }
+
+    /// Forgets everything; what is there now can be anything.
+    pub fn clobber_all(&mut self) {
+        self.slots = [Slot::Spill(Tracked::new(Value::ANY)); SLOTS];
+    }
+
+    /// Takes the bytes of `touched` from `other`.
+    pub fn take(&mut self, other: &Frame, touched: &FrameBytes) {
+        self.equalities |= other.equalities;
+        for ((own, theirs), &mask) in self.slots.iter_mut().zip(&other.slots).zip(&touched.0) {
+            if mask == 0xff {
+                *own = *theirs;
+            } else if mask != 0 {
+                let (mut bytes, mut known) = own.as_bytes();
+                let (new, new_known) = theirs.as_bytes();
+                for i in (0..8).filter(|i| mask & (1 << i) != 0) {
+                    bytes[i] = new[i];
+                    known = (known & !(1 << i)) | (new_known & (1 << i));
+                }
+                *own = Slot::bytes(bytes, known);
+            }
+        }
+    }
+
+    /// Whether some slot can hold a frame address.
+    pub fn holds_frame_address(&self) -> bool {
+        self.slots.iter().any(|s| matches!(s, Slot::Spill(t) if t.value.may_be_frame()))
+    }
+
+    /// Whether some spilled value can be known to be equal to another.
+    pub fn has_equalities(&self) -> bool {
+        self.equalities
+    }
+
+    /// Lets the spilled value of an aligned 8-byte slot be known to be equal to another.
+    pub fn set_equal(&mut self, offset: i64, equal: Equal) {
+        if let Some((slot, 0xff)) = covered(offset, 8).next()
+            && let Slot::Spill(tracked) = &mut self.slots[slot]
+        {
+            tracked.equal = equal;
+            self.equalities = true;
+        }
+    }
+
+    /// Changes every spilled value.
+    pub fn map_spills(&mut self, mut f: impl FnMut(&mut Tracked)) {
+        for slot in &mut self.slots {
+            if let Slot::Spill(tracked) = slot {
+                f(tracked);
+            }
+        }
+    }
+}
+
+impl Default for Frame {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LE: Endian = Endian::Little;
+    const BE: Endian = Endian::Big;
+
+    fn constant(value: u64) -> Tracked {
+        Tracked::new(Value::constant(value))
+    }
+
+    #[test]
+    fn overlapping_stores_follow_the_byte_order() {
+        for (endian, expected) in [(LE, 0x5566_7799), (BE, 0x5566_9988)] {
+            let mut frame = Frame::new();
+            frame.store(-8, Size::DW, constant(0x1122_3344_5566_7788), endian);
+            let low = if endian == LE { -8 } else { -4 };
+            frame.store(low + i64::from(endian == BE) * 2, Size::B, constant(0x99), endian);
+            let loaded = frame.load(low, Size::W, endian).value.as_constant();
+            assert_eq!(loaded, Some(expected), "{endian:?}");
+        }
+    }
+
+    #[test]
+    fn partial_overwrite_of_a_spill_forgets_it() {
+        let mut frame = Frame::new();
+        frame.store(-16, Size::DW, Tracked::new(Value::Frame { depth: 0, offset: Some(-8) }), LE);
+        frame.store(-16, Size::B, constant(0), LE);
+        assert_eq!(frame.load(-16, Size::DW, LE).value.as_constant(), None);
+        assert!(!frame.holds_frame_address());
+        assert_eq!(frame.load(-16, Size::B, LE).value.as_constant(), Some(0));
+    }
+
+    #[test]
+    fn joins_keep_what_agrees() {
+        let (mut a, mut b) = (Frame::new(), Frame::new());
+        a.store(-8, Size::W, constant(1), LE);
+        b.store(-8, Size::W, constant(1), LE);
+        a.store(-4, Size::W, constant(2), LE);
+        b.store(-4, Size::W, constant(3), LE);
+        assert!(a.join(&b, false, LE));
+        assert_eq!(a.load(-8, Size::W, LE).value.as_constant(), Some(1));
+        assert_eq!(a.load(-4, Size::W, LE).value.as_constant(), None);
+        assert!(!a.join(&b, false, LE));
+    }
+
+    #[test]
+    fn outside_the_frame_nothing_is_known() {
+        let mut frame = Frame::new();
+        frame.store(0, Size::DW, constant(1), LE);
+        frame.store(-516, Size::DW, constant(u64::MAX), LE);
+        assert_eq!(frame.load(-4, Size::DW, LE).value, Value::ANY);
+        assert_eq!(frame.load(-520, Size::DW, LE).value, Value::ANY);
+        assert_eq!(frame.load(-512, Size::W, LE).value.as_constant(), None);
+    }
+
+    #[test]
+    fn clobber_hits_exactly_its_bytes() {
+        let mut frame = Frame::new();
+        frame.store(-16, Size::DW, constant(0x0101_0101_0101_0101), LE);
+        frame.store(-8, Size::DW, constant(0x0202_0202_0202_0202), LE);
+        frame.clobber(-10, 4);
+        assert_eq!(frame.load(-16, Size::W, LE).value.as_constant(), Some(0x0101_0101));
+        assert_eq!(frame.load(-12, Size::H, LE).value.as_constant(), Some(0x0101));
+        assert_eq!(frame.load(-10, Size::B, LE).value.as_constant(), None);
+        assert_eq!(frame.load(-7, Size::B, LE).value.as_constant(), None);
+        assert_eq!(frame.load(-6, Size::H, LE).value.as_constant(), Some(0x0202));
+    }
+}

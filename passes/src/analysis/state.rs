@@ -1,0 +1,301 @@
+//! What is known at one point of a function: its registers, its frame, its callers' frames.
+//!
+//! Join is that of the parts. Equality of values (after `r2 = r1`, a spill, a reload) is
+//! kept as a number that both carry: a comparison of one teaches about the other, as in the
+//! verifier (`find_equal_scalars`).
+
+use std::rc::Rc;
+
+use crate::analysis::frame::{Equal, Frame, FrameBytes, Tracked};
+use crate::analysis::value::Value;
+use crate::isa::{Endian, Reg, Size};
+
+/// Joins after which bounds go to their extremes instead of growing step by step.
+const WIDEN_AFTER: u32 = 8;
+
+/// What is known at one point of a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    regs: [Tracked; Reg::COUNT],
+    /// The function's own frame, then its caller's, and so on as far as they are known.
+    frames: Vec<Rc<Frame>>,
+    /// For each caller's frame what the function may have written there.
+    touched: Vec<FrameBytes>,
+    /// Whether it may have written to frames further up than `frames` has.
+    touched_beyond: bool,
+}
+
+impl State {
+    /// The state in which a function starts of which no call is known: the kernel calls it,
+    /// or anybody.
+    pub fn root() -> State {
+        let mut regs = [Tracked::new(Value::OPAQUE); Reg::COUNT];
+        for reg in Reg::arguments() {
+            regs[reg.index()].value = Value::CONTEXT;
+        }
+        regs[Reg::FP.index()].value = Value::Frame { depth: 0, offset: Some(0) };
+        State {
+            regs,
+            frames: vec![Rc::new(Frame::new())],
+            touched: Vec::new(),
+            touched_beyond: false,
+        }
+    }
+
+    /// What a register holds.
+    pub fn reg(&self, reg: Reg) -> Value {
+        self.regs[reg.index()].value
+    }
+
+    /// Sets a register.
+    pub fn set(&mut self, reg: Reg, value: Value) {
+        self.regs[reg.index()] = Tracked::new(value);
+    }
+
+    /// The join of both states; says whether that changed this one.
+    pub fn join(&mut self, other: &State, visits: u32, endian: Endian) -> bool {
+        let widen = visits > WIDEN_AFTER;
+        let mut changed = false;
+        for (a, b) in self.regs.iter_mut().zip(&other.regs) {
+            let joined = a.join(b, widen);
+            changed |= joined != *a;
+            *a = joined;
+        }
+        let known = self.frames.len().min(other.frames.len());
+        if self.frames.len() > known {
+            self.frames.truncate(known);
+            let dropped = self.touched.split_off(known - 1);
+            self.touched_beyond |= dropped.iter().any(|t| *t != FrameBytes::NONE);
+            changed = true;
+        }
+        for (a, b) in self.frames.iter_mut().zip(&other.frames) {
+            if !Rc::ptr_eq(a, b) && a != b {
+                changed |= Rc::make_mut(a).join(b, widen, endian);
+            }
+        }
+        for (a, b) in self.touched.iter_mut().zip(&other.touched) {
+            changed |= a.join(b);
+        }
+        let beyond = other.touched_beyond
+            || other.touched.iter().skip(known - 1).any(|t| *t != FrameBytes::NONE);
+        changed |= beyond && !self.touched_beyond;
+        self.touched_beyond |= beyond;
+        changed
+    }
+
+    /// `dst = src` at the instruction with the number `fresh` (from 1): from now on both are
+    /// known to be equal.
+    pub fn copy(&mut self, dst: Reg, src: Reg, fresh: Equal) {
+        if self.reg(src).as_constant().is_some() {
+            self.regs[dst.index()] = Tracked::new(self.reg(src));
+            return;
+        }
+        let equal = self.equal_of(src, fresh);
+        self.regs[dst.index()] = Tracked { value: self.reg(src), equal };
+    }
+
+    fn equal_of(&mut self, src: Reg, fresh: Equal) -> Equal {
+        if self.regs[src.index()].equal == 0 {
+            self.forget_equal(fresh);
+            self.regs[src.index()].equal = fresh;
+        }
+        self.regs[src.index()].equal
+    }
+
+    /// No value carries this number any more: the instruction that hands it out runs again.
+    fn forget_equal(&mut self, equal: Equal) {
+        self.update_all(
+            |t| t.equal == equal,
+            |t| {
+                t.equal = 0;
+            },
+        );
+    }
+
+    fn update_all(&mut self, which: impl Fn(&Tracked) -> bool, f: impl Fn(&mut Tracked)) {
+        self.regs.iter_mut().filter(|t| which(t)).for_each(&f);
+        for frame in &mut self.frames {
+            if frame.has_equalities() {
+                Rc::make_mut(frame).map_spills(|t| {
+                    if which(t) {
+                        f(t);
+                    }
+                });
+            }
+        }
+    }
+
+    /// A comparison has shown that a register, and whatever is equal to it, is `value`.
+    pub fn learn(&mut self, reg: Reg, value: Value) {
+        if self.reg(reg) == value {
+            return;
+        }
+        let equal = self.regs[reg.index()].equal;
+        self.regs[reg.index()].value = value;
+        if equal != 0 {
+            self.update_all(|t| t.equal == equal, |t| t.value = value);
+        }
+    }
+
+    /// The value of `size` bytes at a frame address, zero-extended. `fresh` as in
+    /// [`copy`](Self::copy), where the value goes to `dst`.
+    pub fn load_frame(
+        &mut self,
+        dst: Reg,
+        (depth, offset): (u8, Option<i64>),
+        size: Size,
+        endian: Endian,
+        fresh: Equal,
+    ) {
+        let loaded = match (self.frames.get(usize::from(depth)), offset) {
+            (Some(frame), Some(offset)) => frame.load(offset, size, endian),
+            _ => Frame::new_unknown().load(-8, size, endian),
+        };
+        if let (Size::DW, Some(offset), None) = (size, offset, loaded.value.as_constant())
+            && loaded.equal == 0
+            && offset % 8 == 0
+        {
+            self.forget_equal(fresh);
+            if let Some(frame) = self.frames.get_mut(usize::from(depth)) {
+                Rc::make_mut(frame).set_equal(offset, fresh);
+            }
+            self.regs[dst.index()] = Tracked { value: loaded.value, equal: fresh };
+            return;
+        }
+        self.regs[dst.index()] = loaded;
+    }
+
+    /// Stores `size` bytes through an address. `src` is the register that holds the value,
+    /// if one does; `fresh` as in [`copy`](Self::copy).
+    pub fn store(
+        &mut self,
+        address: Value,
+        size: Size,
+        (value, src): (Value, Option<Reg>),
+        endian: Endian,
+        fresh: Equal,
+    ) {
+        match address {
+            Value::Frame { depth, offset: Some(offset) } => {
+                let mut stored = Tracked::new(value);
+                if let (Some(src), Size::DW, None) = (src, size, value.as_constant()) {
+                    stored.equal = self.equal_of(src, fresh);
+                }
+                if let Some(frame) = self.touch(depth, offset, size.bytes().into()) {
+                    frame.store(offset, size, stored, endian);
+                }
+            }
+            Value::Frame { depth, offset: None } => {
+                self.clobber(depth, -crate::analysis::frame::FRAME_SIZE, i64::MAX, value);
+            }
+            Value::Opaque { frame: true, .. } => self.clobber_all(),
+            Value::Opaque { frame: false, .. }
+            | Value::Number(_)
+            | Value::Section { .. }
+            | Value::Map(_)
+            | Value::Func(_)
+            | Value::Extern { .. } => {}
+        }
+    }
+
+    /// Forgets `len` bytes of a frame from `offset` on. They hold something like `content`
+    /// afterwards: a frame address only if that can be one.
+    pub fn clobber(&mut self, depth: u8, offset: i64, len: i64, content: Value) {
+        if let Some(frame) = self.touch(depth, offset, len) {
+            if content.may_be_frame() || content.may_be_ctx() {
+                frame.clobber_all();
+            } else {
+                frame.clobber(offset, len);
+            }
+        }
+    }
+
+    /// Forgets everything in every frame.
+    pub fn clobber_all(&mut self) {
+        for frame in &mut self.frames {
+            Rc::make_mut(frame).clobber_all();
+        }
+        self.touched.fill(FrameBytes::ALL);
+        self.touched_beyond = true;
+    }
+
+    /// Notes a write to a frame, and gives the frame if it is known.
+    fn touch(&mut self, depth: u8, offset: i64, len: i64) -> Option<&mut Frame> {
+        let depth = usize::from(depth);
+        if depth >= self.frames.len() {
+            self.touched_beyond = true;
+        } else if depth > 0 {
+            self.touched[depth - 1].add(offset, len);
+        }
+        self.frames.get_mut(depth).map(Rc::make_mut)
+    }
+
+    /// Whether some known frame can hold a frame address.
+    pub fn holds_frame_address(&self) -> bool {
+        self.frames.iter().any(|f| f.holds_frame_address())
+    }
+
+    /// The state in which a static function starts that is called here.
+    pub fn enter(&self) -> State {
+        let mut inside = State::root();
+        for reg in Reg::arguments() {
+            inside.regs[reg.index()] = Tracked::new(deeper(self.reg(reg)));
+        }
+        for frame in &self.frames {
+            let mut frame = Frame::clone(frame);
+            frame.map_spills(|t| *t = Tracked::new(deeper(t.value)));
+            inside.frames.push(Rc::new(frame));
+            inside.touched.push(FrameBytes::NONE);
+        }
+        inside
+    }
+
+    /// The state after a call of a static function that returned in state `inside`. What the
+    /// function did not touch is as it was; `r1` to `r5` are gone.
+    pub fn leave(&mut self, inside: &State) {
+        if inside.touched_beyond {
+            self.clobber_all();
+        }
+        for (depth, (theirs, touched)) in
+            inside.frames.iter().skip(1).zip(&inside.touched).enumerate()
+        {
+            if *touched == FrameBytes::NONE {
+                continue;
+            }
+            if depth > 0 && depth <= self.touched.len() {
+                self.touched[depth - 1].join(touched);
+            }
+            if let Some(own) = self.frames.get_mut(depth) {
+                let mut theirs = Frame::clone(theirs);
+                theirs.map_spills(|t| *t = Tracked::new(shallower(t.value)));
+                Rc::make_mut(own).take(&theirs, touched);
+            }
+        }
+        for reg in Reg::caller_saved() {
+            self.set(reg, Value::OPAQUE);
+        }
+        self.set(Reg::R0, shallower(inside.reg(Reg::R0)));
+    }
+}
+
+/// A value as the called function sees it.
+fn deeper(value: Value) -> Value {
+    match value {
+        Value::Frame { depth, offset } => match depth.checked_add(1) {
+            Some(depth) => Value::Frame { depth, offset },
+            None => Value::ANY,
+        },
+        other => other,
+    }
+}
+
+/// A value as the caller sees it. An address in the frame that is gone is of no use.
+fn shallower(value: Value) -> Value {
+    match value {
+        Value::Frame { depth, offset } => match depth.checked_sub(1) {
+            Some(depth) => Value::Frame { depth, offset },
+            None => Value::ANY,
+        },
+        other => other,
+    }
+}

@@ -1,0 +1,276 @@
+//! Constants into code: results that are constant become immediates, so do operands;
+//! branches that are decided go, with the blocks that nothing reaches any more.
+//!
+//! Every result that the analysis knows is written into the code (where it takes no more
+//! slots, or replaces a load), so that the verifier knows what a removed check would have
+//! told it. An immediate never makes an instruction that the verifier refuses: division by
+//! zero, shifts by the width or more (`check_alu_op` of `kernel/bpf/verifier.c`).
+
+use crate::analysis::constants::{Facts, decide};
+use crate::analysis::state::State;
+use crate::analysis::value::Value;
+use crate::entity::{Block, Extern, Func, Inst, PerEntity, Section};
+use crate::ir::{InstData, Op, Program};
+use crate::isa::{AluOp, Cond, Operand, Reg, Size, Width};
+use crate::opt::load_constant;
+
+/// Where a folded load read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadSource {
+    /// From a read-only section.
+    Section {
+        /// The section.
+        section: Section,
+        /// Bytes from its start.
+        offset: i64,
+    },
+    /// From an extern (kconfig).
+    Extern {
+        /// The extern.
+        ext: Extern,
+        /// Bytes from its start.
+        offset: i64,
+    },
+}
+
+/// Something that was folded, for the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A load became an immediate.
+    LoadFolded {
+        /// The function.
+        func: Func,
+        /// Slot of the original instruction, from the function's start.
+        slot: Option<u32>,
+        /// Where it read.
+        source: LoadSource,
+        /// How many bytes.
+        size: Size,
+        /// The value, extended to 64 bits as the load does.
+        value: u64,
+    },
+    /// A conditional jump was decided.
+    BranchDecided {
+        /// The function.
+        func: Func,
+        /// Slot of the original instruction, from the function's start.
+        slot: Option<u32>,
+        /// Width of the comparison.
+        width: Width,
+        /// The condition.
+        cond: Cond,
+        /// The first operand's register.
+        dst: Reg,
+        /// The second operand.
+        src: Operand,
+        /// The first operand's value, where it is one number.
+        left: Option<u64>,
+        /// The second operand's value, where it is one number.
+        right: Option<u64>,
+        /// Whether the jump is always taken.
+        taken: bool,
+    },
+}
+
+/// What is to be done to one function.
+#[derive(Debug, Default)]
+pub struct Patch {
+    replace: Vec<(Inst, Op)>,
+    decide: Vec<(Block, Block)>,
+    /// Blocks whose instructions after this one are never reached.
+    cut: Vec<(Block, Inst)>,
+    dead: Vec<Block>,
+    /// What the report will say.
+    pub events: Vec<Event>,
+}
+
+impl Patch {
+    /// What the facts allow to be folded in one function.
+    pub fn collect(program: &Program, facts: &Facts, func: Func) -> Patch {
+        let function = &program.funcs[func];
+        let mut patch = Patch::default();
+        for &block in function.layout() {
+            if facts.func(func).blocks[block].is_none() {
+                patch.dead.push(block);
+                continue;
+            }
+            let mut last = None;
+            facts.walk(program, func, block, |inst, before, after| {
+                last = Some(inst);
+                patch.inst(program, func, block, inst, before, after);
+            });
+            match last {
+                Some(last) if function.block(block).insts.last() != Some(&last) => {
+                    patch.cut.push((block, last));
+                }
+                _ => {}
+            }
+        }
+        patch
+    }
+
+    /// Whether a load or a branch is folded: only then is a function rewritten at all.
+    pub fn folds(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    fn inst(
+        &mut self,
+        program: &Program,
+        func: Func,
+        block: Block,
+        inst: Inst,
+        before: &State,
+        after: &State,
+    ) {
+        let function = &program.funcs[func];
+        let data = function.inst(inst);
+        if data.core.is_some() {
+            return;
+        }
+        if let Op::Branch { width, cond, dst, src, target } = data.op
+            && let Some(taken) = decide(before, width, cond, dst, src)
+        {
+            let to = if taken { Some(target) } else { function.block(block).next };
+            self.decide.extend(to.map(|to| (block, to)));
+            let right = match src {
+                Operand::Reg(reg) => before.reg(reg).as_constant(),
+                Operand::Imm(imm) => Some(i64::from(imm) as u64),
+            };
+            let (slot, left) = (data.origin, before.reg(dst).as_constant());
+            let event =
+                Event::BranchDecided { func, slot, width, cond, dst, src, left, right, taken };
+            self.events.push(event);
+            return;
+        }
+        if let Some((op, value)) = constant_result(data, after) {
+            if let Op::Load { size, base, off, .. } = data.op
+                && let Some(source) = load_source(before, base, off)
+            {
+                let slot = data.origin;
+                self.events.push(Event::LoadFolded { func, slot, source, size, value });
+            }
+            if op != data.op {
+                self.replace.push((inst, op));
+            }
+            return;
+        }
+        if let Some(op) = immediate_operand(data.op, before)
+            && op != data.op
+        {
+            self.replace.push((inst, op));
+        }
+    }
+
+    /// Does it.
+    pub fn apply(self, program: &mut Program, func: Func) {
+        let function = &mut program.funcs[func];
+        for (inst, op) in self.replace {
+            function.replace(inst, op);
+        }
+        for (block, to) in self.decide {
+            function.replace_terminator(block, to);
+        }
+        for (block, last) in self.cut {
+            let mut past = false;
+            function.retain_insts(block, |inst, _| {
+                let keep = !past;
+                past |= inst == last;
+                keep
+            });
+            function.set_next(block, None);
+            let line = function.inst(last).line;
+            function.push_inst(block, InstData { line, ..InstData::new(Op::Exit) });
+        }
+        let mut dead = PerEntity::with_default(false);
+        for block in self.dead {
+            dead[block] = true;
+        }
+        function.retain_blocks(|block| !dead[block]);
+    }
+}
+
+/// The instruction that sets the same register to the constant that is its result, if that
+/// is one.
+fn constant_result(data: &InstData, after: &State) -> Option<(Op, u64)> {
+    let (dst, may_grow) = match data.op {
+        Op::Load { dst, .. } => (dst, true),
+        Op::Swap { dst, .. } => (dst, true),
+        Op::Alu { op: AluOp::Div | AluOp::SDiv | AluOp::Mod | AluOp::SMod, dst, .. } => (dst, true),
+        Op::Alu { dst, .. } | Op::Neg { dst, .. } | Op::Mov { dst, .. } | Op::MovSx { dst, .. } => {
+            (dst, false)
+        }
+        Op::LdImm64 { dst, .. } => (dst, true),
+        Op::AddrSpaceCast { .. }
+        | Op::Store { .. }
+        | Op::Atomic { .. }
+        | Op::LoadAcquire { .. }
+        | Op::StoreRelease { .. }
+        | Op::LdAbs { .. }
+        | Op::LdInd { .. }
+        | Op::Call(_)
+        | Op::Exit
+        | Op::Goto { .. }
+        | Op::Branch { .. }
+        | Op::MayGoto { .. }
+        | Op::GotoX { .. } => return None,
+    };
+    let value = after.reg(dst).as_constant()?;
+    let op = load_constant(dst, value);
+    if let Op::Mov { width: Width::W32, src: Operand::Imm(imm), .. } = data.op
+        && u64::from(imm as u32) == value
+    {
+        return Some((data.op, value));
+    }
+    (may_grow || op.slots() <= data.op.slots()).then_some((op, value))
+}
+
+fn load_source(before: &State, base: Reg, off: i16) -> Option<LoadSource> {
+    let off = i64::from(off);
+    match before.reg(base) {
+        Value::Section { section, offset } => {
+            Some(LoadSource::Section { section, offset: offset?.checked_add(off)? })
+        }
+        Value::Extern { ext, offset } => {
+            Some(LoadSource::Extern { ext, offset: offset?.checked_add(off)? })
+        }
+        _ => None,
+    }
+}
+
+/// The instruction with a constant register operand as an immediate.
+fn immediate_operand(op: Op, before: &State) -> Option<Op> {
+    let imm = |src: Operand, width: Width| match src {
+        Operand::Reg(reg) => {
+            let value = before.reg(reg).as_constant()?;
+            match width {
+                Width::W32 => Some(value as u32 as i32),
+                Width::W64 => i32::try_from(value as i64).ok(),
+            }
+        }
+        Operand::Imm(_) => None,
+    };
+    match op {
+        Op::Alu { width, op, dst, src } => {
+            let imm = imm(src, width)?;
+            let refused = match op {
+                AluOp::Div | AluOp::SDiv | AluOp::Mod | AluOp::SMod => imm == 0,
+                AluOp::Lsh | AluOp::Rsh | AluOp::Arsh => {
+                    u32::try_from(imm).map_or(true, |count| count >= width.bits())
+                }
+                AluOp::Add | AluOp::Sub | AluOp::Mul | AluOp::Or | AluOp::And | AluOp::Xor => false,
+            };
+            (!refused).then_some(Op::Alu { width, op, dst, src: Operand::Imm(imm) })
+        }
+        Op::Branch { width, cond, dst, src, target } => {
+            if let Some(imm) = imm(src, width) {
+                return Some(Op::Branch { width, cond, dst, src: Operand::Imm(imm), target });
+            }
+            let Operand::Reg(reg) = src else { return None };
+            let imm = imm(Operand::Reg(dst), width)?;
+            let (cond, src) = (cond.swapped(), Operand::Imm(imm));
+            Some(Op::Branch { width, cond, dst: reg, src, target })
+        }
+        _ => None,
+    }
+}

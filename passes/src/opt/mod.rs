@@ -1,0 +1,21 @@
+//! Rewrites of one function, one a file. Each collects what it will do from analyses, then
+//! does it; [`crate::pass`] gives them their order.
+
+pub mod dce;
+pub mod fold;
+pub mod simplify_cfg;
+
+use crate::ir::Op;
+use crate::isa::{Imm64, Operand, Reg, Width};
+
+/// The shortest instruction that sets `dst` to a constant: one slot where the value is a
+/// zero- or sign-extended 32-bit number, else two.
+pub fn load_constant(dst: Reg, value: u64) -> Op {
+    match (i32::try_from(value as i64), i32::try_from(i64::from(value as u32 as i32))) {
+        (Ok(imm), _) => Op::Mov { width: Width::W64, dst, src: Operand::Imm(imm) },
+        (_, Ok(imm)) if u32::try_from(value).is_ok() => {
+            Op::Mov { width: Width::W32, dst, src: Operand::Imm(imm) }
+        }
+        _ => Op::LdImm64 { dst, imm: Imm64::Const(value) },
+    }
+}
