@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use bpfold_passes::cfg::{Cfg, linearize};
 use bpfold_passes::entity::{Block, Entity};
 use bpfold_passes::ir::{Program, verify};
+use bpfold_passes::opt::fold::Event;
+use bpfold_passes::pass;
 use bpfold_passes::text::{self, Printer};
 
 /// The line between the input and the expectation.
@@ -25,8 +27,31 @@ fn run(command: &str, options: &[&str], program: Program) -> Result<String, Stri
         ("linearize", []) => linearized(&program),
         ("cfg", []) => Ok(cfg(&program)),
         ("dot", []) => Ok(dot(&program)),
+        ("fold", []) => fold(program),
         _ => Err(format!("unknown command {command:?} with options {options:?}")),
     }
+}
+
+/// What all passes make of the program, and what they say they did.
+fn fold(mut program: Program) -> Result<String, String> {
+    let options = pass::Options { verify_each: true, ..pass::Options::default() };
+    let log = pass::fold(&mut program, &options).map_err(|error| error.to_string())?;
+    let mut out = program.to_string();
+    for event in &log.events {
+        let _ = match event {
+            Event::LoadFolded { func, slot, size, value, .. } => {
+                writeln!(out, "; {func} {slot:?}: {size:?} load is {value:#x}")
+            }
+            Event::BranchDecided { func, slot, taken, .. } => {
+                writeln!(
+                    out,
+                    "; {func} {slot:?}: branch {}",
+                    if *taken { "taken" } else { "not taken" }
+                )
+            }
+        };
+    }
+    Ok(out)
 }
 
 /// Each function's instructions as they are laid out, with their slots.
