@@ -2,10 +2,10 @@
 //!
 //! Lattice (`unreached` is a missing state, see [`State`](super::state::State)):
 //!
-//!     a number · an address in a read-only or other data section · an address in a frame ·
-//!     the address of a map, a function, an extern
-//!         ⊏ opaque: not a frame address, not the context
-//!         ⊏ opaque, may be the context / may be a frame address
+//! - a number; an address in a data section; an address in a frame; the address of a map, a
+//!   function, an extern
+//! - below opaque values that are neither a frame address nor the context
+//! - below opaque values that may be the context, or a frame address, or both
 //!
 //! Join: equal values stay; two addresses in one section or frame keep it and lose the
 //! offset; numbers join as numbers; anything else is opaque with the flags of both.
