@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// `x < limit` with a limit of zero is never true.
+// case zero: limit=0 => live 2; dead 1
+// case some: limit=10 => live 1 2; dead
+
+#include "pattern.h"
+
+VAR(__u32, limit);
+
+PROGRAM
+{
+	if (unknown(0) < limit)
+		mark(1);
+	else
+		mark(2);
+	return 0;
+}
