@@ -7,14 +7,14 @@
 
 VAR(__u32, step);
 
-__u32 total = 0;
+__u64 total = 1;
 
 PROGRAM
 {
 	__u32 s = step;
 
 	__sync_fetch_and_add(&total, s);
-	if (*(volatile __u32 *)&total > 10)
+	if (*(volatile __u64 *)&total > 10)
 		mark(1);
 	else
 		mark(2);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // What a callback gets and writes through its context is not known.
-// needs: callbacks
+// needs: clang
 // case zero: => live 1 2 4; dead 3
 // case some: v=1 flag=1 => live 1 2 3; dead 4
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // A callback that only a dead branch names.
-// needs: callbacks
+// needs: clang
 // case off: n=0 => live 2; dead 1
 // case on: n=4 => live 1 2; dead
 

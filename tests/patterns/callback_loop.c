@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // A flag inside a callback of bpf_loop.
-// needs: callbacks
+// needs: clang
 // case off: flag=0 => live 2 3; dead 1
 // case on: flag=1 => live 1 3; dead 2
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // A callback over the elements of a map, with a bound from a variable.
-// needs: callbacks
+// needs: clang
 // case off: limit=0 => live 3 4; dead 1 2
 // case on: limit=100 => live 1 2 4; dead 3
 

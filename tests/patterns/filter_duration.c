@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // A lower bound that zero turns off, on a difference of times.
+// needs: clang
 // case zero: => live 2; dead 1
 // case some: min_ns=1000000 => live 1 2; dead
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // A global function can be replaced: nothing is assumed of its result.
+// needs: clang
 // case off: flag=0 => live 1 2 4; dead 3
 // case on: flag=1 => live 1 2 3; dead 4
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // A value carried through a loop unchanged.
+// needs: clang
 // case off: flag=0 => live 1 3; dead 2
 // case on: flag=1 => live 1 2; dead 3
 

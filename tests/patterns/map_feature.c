@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // A map that only one feature uses, with a value that may be absent.
+// needs: clang
 // case off: => live 3; dead 1 2
 // case on: count=1 => live 1 2 3; dead
 

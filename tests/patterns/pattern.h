@@ -23,8 +23,19 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-#define VAR(type, name) KIND_##name type name = VAL_##name
-#define VAR_ARRAY(type, name, length) KIND_##name type name[length] = VAL_##name
+/*
+ * gcc 12 puts `const volatile` variables into .data, and binutils 2.40 writes the symbol's
+ * value into the instruction too, which libbpf adds once more: a section for each variable,
+ * so that all are at offset 0.
+ */
+#ifdef __clang__
+#define PLACE(name)
+#else
+#define PLACE(name) __attribute__((section(".rodata." #name)))
+#endif
+
+#define VAR(type, name) KIND_##name type name PLACE(name) = VAL_##name
+#define VAR_ARRAY(type, name, length) KIND_##name type name[length] PLACE(name) = VAL_##name
 
 #define MARK_BASE 0x4d4b0000
 #define NUM_MARKS 16
