@@ -3,12 +3,16 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use bpfold_passes::analysis::calls::CallGraph;
+use bpfold_passes::analysis::constants::Facts;
+use bpfold_passes::analysis::liveness;
 use bpfold_passes::cfg::{Cfg, linearize};
-use bpfold_passes::entity::{Block, Entity};
-use bpfold_passes::ir::{Program, verify};
-use bpfold_passes::opt::fold::Event;
+use bpfold_passes::entity::{Block, Entity, Func, PerEntity};
+use bpfold_passes::ir::{Linkage, Program, verify};
+use bpfold_passes::opt::fold::{Event, Patch};
+use bpfold_passes::opt::{dce, simplify_cfg};
 use bpfold_passes::pass;
-use bpfold_passes::text::{self, Printer};
+use bpfold_passes::text::{self, Printer, ShowFacts};
 
 /// The line between the input and the expectation.
 const SEPARATOR: &str = "; ---";
@@ -28,6 +32,12 @@ fn run(command: &str, options: &[&str], program: Program) -> Result<String, Stri
         ("cfg", []) => Ok(cfg(&program)),
         ("dot", []) => Ok(dot(&program)),
         ("fold", []) => fold(program),
+        ("facts", []) => {
+            let facts = Facts::new(&program, &roots(&program), &PerEntity::default());
+            let shown = ShowFacts::new(&program, &facts);
+            Ok(Printer::new(&program).annotate(&shown).to_string())
+        }
+        ("pass", names) if !names.is_empty() => passes(names, program),
         _ => Err(format!("unknown command {command:?} with options {options:?}")),
     }
 }
@@ -52,6 +62,35 @@ fn fold(mut program: Program) -> Result<String, String> {
         };
     }
     Ok(out)
+}
+
+/// The program after single passes, each run once.
+fn passes(names: &[&str], mut program: Program) -> Result<String, String> {
+    for &name in names {
+        let facts = Facts::new(&program, &roots(&program), &PerEntity::default());
+        let arguments = liveness::arguments(&program, &facts);
+        for func in program.funcs.keys().filter(|&func| facts.is_reached(func)) {
+            match name {
+                "fold" => Patch::collect(&program, &facts, func).apply(&mut program, func),
+                "dce" => {
+                    let dead = dce::collect(&program, &facts, &arguments, func);
+                    dce::apply(&mut program, func, &dead);
+                }
+                "simplify_cfg" => simplify_cfg::run(&mut program.funcs[func]),
+                _ => return Err(format!("unknown pass {name:?}")),
+            }
+        }
+        verify(&program).map_err(|error| format!("after {name}: {error}"))?;
+    }
+    Ok(program.to_string())
+}
+
+/// Programs, and functions that no code names.
+fn roots(program: &Program) -> Vec<Func> {
+    let graph = CallGraph::new(program);
+    let entries =
+        program.funcs.iter().filter(|(_, f)| f.linkage == Linkage::Entry).map(|(id, _)| id);
+    entries.chain(graph.unnamed()).collect()
 }
 
 /// Each function's instructions as they are laid out, with their slots.

@@ -47,6 +47,7 @@
 
 mod cursor;
 mod error;
+mod facts;
 mod lex;
 mod names;
 mod op;
@@ -55,6 +56,7 @@ mod parse_op;
 mod print;
 
 pub use error::{ParseError, ParseErrorKind};
+pub use facts::ShowFacts;
 pub use parse::parse;
 pub use print::{Annotate, Printer};
 

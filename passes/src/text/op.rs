@@ -172,7 +172,7 @@ pub(super) fn hex(number: impl Into<i64>) -> impl Display {
 }
 
 /// A number that is added: `+ 0x8`, `- 0x8`.
-fn plus(number: impl Into<i64>) -> impl Display {
+pub(super) fn plus(number: impl Into<i64>) -> impl Display {
     let number = number.into();
     format!("{} {:#x}", if number < 0 { "-" } else { "+" }, number.unsigned_abs())
 }
