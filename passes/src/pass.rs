@@ -7,12 +7,14 @@
 
 use crate::analysis::calls::CallGraph;
 use crate::analysis::constants::Facts;
-use crate::analysis::liveness;
+use crate::analysis::liveness::{self, Arguments, Liveness};
 use crate::cfg::encoded_slots;
-use crate::entity::{Func, PerEntity};
-use crate::ir::{self, Linkage, Program, VerifyError};
+use crate::entity::{Func, Inst, PerEntity};
+use crate::ir::{self, Linkage, Op, Program, VerifyError};
 use crate::opt::fold::{Event, Patch};
-use crate::opt::{dce, simplify_cfg};
+use crate::opt::{
+    algebra, copy_propagation, dce, merge_tails, simplify_cfg, store_immediate, thread_jumps,
+};
 
 /// How much of a function may be folded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -118,8 +120,7 @@ fn fold_at(
                 folded |= patch.folds();
                 log.changed[func] = true;
                 log.events.extend(patch.events.iter().copied());
-                patch.apply(program, func);
-                simplify_cfg::run(&mut program.funcs[func]);
+                rewrite(program, &facts, func, patch);
             }
         }
         check(program, "fold")?;
@@ -136,6 +137,30 @@ fn fold_at(
         program.funcs[func].clear();
     }
     Ok(log)
+}
+
+/// All rewrites of one function that the same facts allow. Where two have a say in one
+/// instruction, its constant result wins.
+fn rewrite(program: &mut Program, facts: &Facts, func: Func, patch: Patch) {
+    let mut replace = Vec::new();
+    for &block in program.funcs[func].layout() {
+        replace.extend(algebra::collect(program, facts, func, block));
+        replace.extend(store_immediate::collect(program, facts, func, block));
+    }
+    let threads = thread_jumps::collect(program, facts, func);
+    for (inst, op) in replace {
+        program.funcs[func].replace(inst, op);
+    }
+    patch.apply(program, func);
+    thread_jumps::apply(program, func, &threads);
+    simplify_cfg::run(&mut program.funcs[func]);
+}
+
+fn copies(program: &Program, facts: &Facts, arguments: &Arguments, func: Func) -> Vec<(Inst, Op)> {
+    let function = &program.funcs[func];
+    let live = Liveness::new(program, facts, arguments, func);
+    let blocks = function.layout().iter();
+    blocks.flat_map(|&block| copy_propagation::collect(function, &live, block)).collect()
 }
 
 /// Programs, and functions that no code names: somebody else may (a decl tag, a loader).
@@ -158,12 +183,15 @@ fn clean_up(
 ) {
     let facts = Facts::new(program, roots, levels);
     let arguments = liveness::arguments(program, &facts);
-    for func in program.funcs.keys() {
-        if changed[func] && facts.is_reached(func) {
-            let dead = dce::collect(program, &facts, &arguments, func);
-            dce::apply(program, func, &dead);
-            simplify_cfg::run(&mut program.funcs[func]);
+    for func in program.funcs.keys().filter(|&f| changed[f] && facts.is_reached(f)) {
+        let dead = dce::collect(program, &facts, &arguments, func);
+        let copies = copies(program, &facts, &arguments, func);
+        for (inst, op) in copies {
+            program.funcs[func].replace(inst, op);
         }
+        dce::apply(program, func, &dead);
+        simplify_cfg::run(&mut program.funcs[func]);
+        merge_tails::run(&mut program.funcs[func]);
     }
 }
 

@@ -101,6 +101,28 @@ impl Facts {
     }
 }
 
+impl Facts {
+    /// Calls `visit` for each edge out of a block that can be taken, with the state on it.
+    pub fn out_edges(
+        &self,
+        program: &Program,
+        func: Func,
+        block: Block,
+        mut visit: impl FnMut(Block, &State),
+    ) {
+        let function = &program.funcs[func];
+        let mut end = self.funcs[func].blocks[block].clone();
+        let mut reached = 0;
+        self.walk(program, func, block, |_, _, after| {
+            end = Some(after.clone());
+            reached += 1;
+        });
+        if let (Some(end), true) = (end, reached == function.block(block).insts.len()) {
+            flow_out(function, block, end, &mut |to, state| visit(to, &state));
+        }
+    }
+}
+
 struct Solver<'a> {
     program: &'a Program,
     levels: &'a PerEntity<Func, Level>,
@@ -201,8 +223,7 @@ impl Analysis for Problem<'_> {
         mut state: State,
         out: &mut dyn FnMut(Block, State),
     ) {
-        let data = func.block(block);
-        for &inst in &data.insts {
+        for &inst in &func.block(block).insts {
             match func.op(inst) {
                 Op::Call(Callee::Func(callee)) => self.entered.push((*callee, Some(state.enter()))),
                 Op::LdImm64 { imm: Imm64::Func(callee), .. } => self.entered.push((*callee, None)),
@@ -218,30 +239,34 @@ impl Analysis for Problem<'_> {
                 return;
             }
         }
-        let Some(inst) = func.terminator(block) else {
-            if let Some(next) = data.next {
-                out(next, state);
-            }
-            return;
-        };
-        match *func.op(inst) {
-            Op::Branch { width, cond, dst, src, target } if func.inst(inst).core.is_none() => {
-                for (holds, to) in [(true, Some(target)), (false, data.next)] {
-                    if let (Some(to), Some(state)) =
-                        (to, edge(&state, width, cond, dst, src, holds))
-                    {
-                        out(to, state);
-                    }
-                }
-            }
-            Op::Branch { target, .. } | Op::Goto { target, .. } | Op::MayGoto { target } => {
-                if let Some(next) = data.next {
-                    out(next, state.clone());
-                }
-                out(target, state);
-            }
-            _ => {}
+        flow_out(func, block, state, out);
+    }
+}
+
+/// Gives the state at a block's end to each successor that can follow.
+fn flow_out(func: &Function, block: Block, state: State, out: &mut dyn FnMut(Block, State)) {
+    let next = func.block(block).next;
+    let Some(inst) = func.terminator(block) else {
+        if let Some(next) = next {
+            out(next, state);
         }
+        return;
+    };
+    match *func.op(inst) {
+        Op::Branch { width, cond, dst, src, target } if func.inst(inst).core.is_none() => {
+            for (holds, to) in [(true, Some(target)), (false, next)] {
+                if let (Some(to), Some(state)) = (to, edge(&state, width, cond, dst, src, holds)) {
+                    out(to, state);
+                }
+            }
+        }
+        Op::Branch { target, .. } | Op::Goto { target, .. } | Op::MayGoto { target } => {
+            if let Some(next) = next {
+                out(next, state.clone());
+            }
+            out(target, state);
+        }
+        _ => {}
     }
 }
 

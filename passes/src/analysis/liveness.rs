@@ -131,7 +131,13 @@ impl<'a> Liveness<'a> {
         }
     }
 
-    fn uses(&self, op: &Op) -> RegSet {
+    /// What is live at a block's end.
+    pub fn at_end(&self, block: Block) -> Live {
+        self.exits[block].unwrap_or(Live::NONE)
+    }
+
+    /// The registers that an instruction reads, as far as its callee is known.
+    pub fn uses(&self, op: &Op) -> RegSet {
         match op {
             Op::Call(Callee::Helper(number)) => match Helper::get(*number) {
                 Some(helper) => Reg::arguments().take(helper.arity()).collect(),

@@ -1,9 +1,14 @@
 //! Rewrites of one function, one a file. Each collects what it will do from analyses, then
 //! does it; [`crate::pass`] gives them their order.
 
+pub mod algebra;
+pub mod copy_propagation;
 pub mod dce;
 pub mod fold;
+pub mod merge_tails;
 pub mod simplify_cfg;
+pub mod store_immediate;
+pub mod thread_jumps;
 
 use crate::ir::Op;
 use crate::isa::{Imm64, Operand, Reg, Width};
