@@ -307,11 +307,6 @@ fn edge(
             let refined = Number::refine(width, cond.swapped(), holds, &y, &x)?;
             state.learn(src, Value::Number(refined));
         }
-    } else if let (Value::Opaque { frame: false, .. }, Some(constant)) = (a, b.as_constant())
-        && width == Width::W64
-        && matches!((cond, holds), (Cond::Eq, true) | (Cond::Ne, false))
-    {
-        state.learn(dst, Value::constant(constant));
     }
     Some(state)
 }
@@ -376,7 +371,7 @@ impl Transfer<'_> {
                 };
                 state.set(dst, Value::Number(value));
             }
-            Op::AddrSpaceCast { dst, .. } => state.set(dst, Value::OPAQUE),
+            Op::AddrSpaceCast { dst, .. } => state.set(dst, Value::NUMBER),
             Op::Swap { op, size, dst } => {
                 let value = match state.reg(dst).as_constant() {
                     Some(c) => Value::constant(isa::swap(op, size, self.program.endian, c)),
@@ -410,10 +405,10 @@ impl Transfer<'_> {
             }
             Op::Atomic { size, op, base, off, src } => {
                 let address = address(state, base, off);
-                let stored = (Value::OPAQUE, None);
+                let stored = (Value::NUMBER, None);
                 let fetched = match (size, address.may_be_frame()) {
                     (Size::DW, true) => Value::ANY,
-                    (Size::DW, false) => Value::OPAQUE,
+                    (Size::DW, false) => Value::NUMBER,
                     (size, _) => Value::Number(Number::zero_extended(size)),
                 };
                 let stored = if address.may_be_frame() { (Value::ANY, None) } else { stored };
@@ -450,7 +445,7 @@ impl Transfer<'_> {
     /// size, another immediate or a call that fails.
     fn relocated(&self, state: &mut State, data: &InstData) {
         for reg in data.op.defs().iter() {
-            state.set(reg, Value::OPAQUE);
+            state.set(reg, Value::NUMBER);
         }
         if let Op::Alu { dst, .. } = data.op {
             state.set(dst, Value::ANY);
@@ -478,7 +473,7 @@ impl Transfer<'_> {
                 Some(ExternValue::Absent) => Value::constant(0),
                 _ => Value::Extern { ext, offset: Some(0) },
             },
-            Imm64::Pseudo { .. } => Value::OPAQUE,
+            Imm64::Pseudo { .. } => Value::NUMBER,
         }
     }
 
@@ -505,8 +500,8 @@ impl Transfer<'_> {
             }
             Value::Extern { ext, offset: Some(offset) } => self.load_extern(ext, offset, size),
             Value::Opaque { frame: true, .. } => Value::ANY,
-            Value::Opaque { ctx: true, .. } if matches!(size, Size::W | Size::DW) => Value::OPAQUE,
-            _ if size == Size::DW => Value::OPAQUE,
+            Value::Opaque { ctx: true, .. } if matches!(size, Size::W | Size::DW) => Value::NUMBER,
+            _ if size == Size::DW => Value::NUMBER,
             _ => Value::Number(Number::zero_extended(size)),
         };
         state.set(dst, value);
@@ -524,7 +519,7 @@ impl Transfer<'_> {
         match (bytes, self.program.endian) {
             (Some(bytes), isa::Endian::Little) => Value::constant(bytes.iter().rev().fold(0, push)),
             (Some(bytes), isa::Endian::Big) => Value::constant(bytes.iter().fold(0, push)),
-            (None, _) if size == Size::DW => Value::OPAQUE,
+            (None, _) if size == Size::DW => Value::NUMBER,
             (None, _) => Value::Number(Number::zero_extended(size)),
         }
     }
@@ -561,7 +556,7 @@ fn address(state: &State, base: Reg, off: i16) -> Value {
 
 fn clobber_caller_saved(state: &mut State) {
     for reg in Reg::caller_saved() {
-        state.set(reg, Value::OPAQUE);
+        state.set(reg, Value::NUMBER);
     }
 }
 

@@ -1,7 +1,9 @@
 //! Liveness of registers and of the bytes of a function's own frame.
 //!
 //! Backward. Domain: a set of registers and a set of frame bytes; join is union. Transfer:
-//! what an instruction writes leaves the set, then what it reads enters. A frame byte is
+//! what an instruction writes leaves the set, then what it reads enters, unless nothing needs
+//! the instruction. Loads have no side effect: the verifier has proven the access, or the
+//! kernel catches the fault. A frame byte is
 //! read by a load there, by a helper that reads there, and by anything that gets an address
 //! at or below it and may keep or read it: bytes that a pointer may reach stay live, so that
 //! the verifier finds them initialised.
@@ -120,6 +122,10 @@ impl<'a> Liveness<'a> {
         for (inst, memory) in accesses.into_iter().rev() {
             let after = *live;
             let op = function.op(inst);
+            if is_dead(op, memory.address, &after) {
+                visit(inst, memory.address, &after, live);
+                continue;
+            }
             live.regs = live.regs.without(op.defs()) | self.uses(op);
             for (offset, len) in &memory.writes {
                 live.frame.remove(*offset, *len);
@@ -146,6 +152,39 @@ impl<'a> Liveness<'a> {
             Op::Call(Callee::Func(func)) => self.arguments[*func],
             _ => op.uses(),
         }
+    }
+}
+
+/// Whether an instruction does nothing that anything needs: `address` is where it stores.
+/// What a dead instruction reads is not live because of it, so a chain dies in one step.
+pub fn is_dead(op: &Op, address: Option<Value>, after: &Live) -> bool {
+    match op {
+        Op::Mov { width: Width::W64, dst, src: Operand::Reg(src) } if dst == src => true,
+        Op::Alu { .. }
+        | Op::Neg { .. }
+        | Op::Mov { .. }
+        | Op::MovSx { .. }
+        | Op::AddrSpaceCast { .. }
+        | Op::Swap { .. }
+        | Op::Load { .. }
+        | Op::LdImm64 { .. } => (op.defs() & after.regs).is_empty(),
+        Op::Store { size, .. } => match address {
+            Some(Value::Frame { depth: 0, offset: Some(offset) }) => {
+                !after.frame.intersects(offset, size.bytes().into())
+            }
+            _ => false,
+        },
+        Op::Atomic { .. }
+        | Op::LoadAcquire { .. }
+        | Op::StoreRelease { .. }
+        | Op::LdAbs { .. }
+        | Op::LdInd { .. }
+        | Op::Call(_)
+        | Op::Exit
+        | Op::Goto { .. }
+        | Op::Branch { .. }
+        | Op::MayGoto { .. }
+        | Op::GotoX { .. } => false,
     }
 }
 

@@ -29,7 +29,7 @@ impl State {
     /// The state in which a function starts of which no call is known: the kernel calls it,
     /// or anybody.
     pub fn root() -> State {
-        let mut regs = [Tracked::new(Value::OPAQUE); Reg::COUNT];
+        let mut regs = [Tracked::new(Value::NUMBER); Reg::COUNT];
         for reg in Reg::arguments() {
             regs[reg.index()].value = Value::CONTEXT;
         }
@@ -272,7 +272,7 @@ impl State {
             }
         }
         for reg in Reg::caller_saved() {
-            self.set(reg, Value::OPAQUE);
+            self.set(reg, Value::NUMBER);
         }
         self.set(Reg::R0, shallower(inside.reg(Reg::R0)));
     }

@@ -4,8 +4,10 @@
 //!
 //! - a number; an address in a data section; an address in a frame; the address of a map, a
 //!   function, an extern
-//! - below opaque values that are neither a frame address nor the context
 //! - below opaque values that may be the context, or a frame address, or both
+//!
+//! An address of which neither can be said (a packet, a map value) is a number: nothing but
+//! its bits matters here.
 //!
 //! Join: equal values stay; two addresses in one section or frame keep it and lose the
 //! offset; numbers join as numbers; anything else is opaque with the flags of both.
@@ -17,7 +19,7 @@ use crate::isa::{AluOp, Width};
 /// What a register or an 8-byte stack slot can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
-    /// A number: never used as an address.
+    /// A number, or an address that is neither in a frame nor the context.
     Number(Number),
     /// An address in a data section.
     Section {
@@ -44,7 +46,7 @@ pub enum Value {
         /// Bytes from its start; none if it can be any.
         offset: Option<i64>,
     },
-    /// Anything: a number or an address.
+    /// Anything: a number or an address. One of the two can be.
     Opaque {
         /// Whether it can be an address in the function's frame or in a caller's.
         frame: bool,
@@ -56,8 +58,6 @@ pub enum Value {
 impl Value {
     /// Any number.
     pub const NUMBER: Value = Value::Number(Number::TOP);
-    /// Anything but a frame address and the context.
-    pub const OPAQUE: Value = Value::Opaque { frame: false, ctx: false };
     /// Anything but a frame address.
     pub const CONTEXT: Value = Value::Opaque { frame: false, ctx: true };
     /// Anything.
@@ -117,11 +117,15 @@ impl Value {
             (Value::Extern { ext: a, .. }, Value::Extern { ext: b, .. }) if a == b => {
                 Value::Extern { ext: *a, offset: None }
             }
-            _ => Value::Opaque {
-                frame: self.may_be_frame() || other.may_be_frame(),
-                ctx: self.may_be_ctx() || other.may_be_ctx(),
-            },
+            _ => self.opaque(other),
         }
+    }
+
+    /// Anything that either of two values can be, or a number made of both.
+    fn opaque(&self, other: &Value) -> Value {
+        let frame = self.may_be_frame() || other.may_be_frame();
+        let ctx = self.may_be_ctx() || other.may_be_ctx();
+        if frame || ctx { Value::Opaque { frame, ctx } } else { Value::NUMBER }
     }
 
     /// `a op b`. Only addition and subtraction make an address from an address, as the
@@ -152,10 +156,7 @@ impl Value {
                 Value::Number(_),
                 Value::Section { .. } | Value::Frame { .. } | Value::Extern { .. },
             ) => Value::alu(width, op, b, a),
-            (AluOp::Add | AluOp::Sub, _, _) => Value::Opaque {
-                frame: a.may_be_frame() || b.may_be_frame(),
-                ctx: a.may_be_ctx() || b.may_be_ctx(),
-            },
+            (AluOp::Add | AluOp::Sub, _, _) => a.opaque(b),
             (
                 AluOp::Mul
                 | AluOp::Div
