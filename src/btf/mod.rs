@@ -16,6 +16,7 @@ mod error;
 mod ext;
 mod layout;
 mod read;
+mod records;
 mod types;
 mod write;
 
@@ -26,8 +27,9 @@ pub use object::Endianness;
 
 pub use edit::{IdMap, TypeSet};
 pub use error::BtfError;
-pub use ext::{Block, BtfExt, CoreRelo, CoreReloKind, FuncInfo, LineInfo, Record, Table};
+pub use ext::{Block, BtfExt, Table};
 pub use layout::{BitRange, MAX_DEPTH};
+pub use records::{CoreRelo, CoreReloKind, FuncInfo, LineInfo, Record};
 pub use types::{
     Array, Composite, DataSec, EnumValue, Enumeration, FuncProto, Int, Kind, Linkage, Member,
     Param, SecVar, StrOff, Type, TypeId,

@@ -49,6 +49,9 @@ impl<'a> Variables<'a> {
             }
             add_symbols(at, index, input, &mut variables);
             variables.sort_by_key(|variable| variable.offset);
+            if overlap(&variables) {
+                unplaced.push(index);
+            }
             for variable in &variables {
                 let len = section.data.len() as u64;
                 if variable.offset.checked_add(variable.size).is_none_or(|end| end > len) {
@@ -86,12 +89,15 @@ impl<'a> Variables<'a> {
         let Some(section) = input.sections.get(at) else { return };
         let Some((_, datasec)) = btf.find_datasec(section.name) else { return };
         let here = input.symbols.iter().filter(|symbol| symbol.section == Some(at));
-        let symbols: IndexMap<&str, &SymbolInput<'_>> =
-            here.map(|symbol| (symbol.name, symbol)).collect();
+        let mut symbols = IndexMap::<&str, Option<&SymbolInput<'_>>>::new();
+        for symbol in here {
+            let only = if symbols.contains_key(symbol.name) { None } else { Some(symbol) };
+            symbols.insert(symbol.name, only);
+        }
         for sec_var in &datasec.vars {
             let Kind::Var { ty, linkage } = btf.ty(sec_var.var).kind else { continue };
             let name = btf.name(sec_var.var);
-            let symbol = symbols.get(name).copied();
+            let symbol = symbols.get(name).copied().flatten();
             let Some(offset) = place(sec_var, linkage, symbol, datasec.size) else {
                 self.unsettable.push(Unsettable {
                     name: name.to_owned(),
@@ -151,16 +157,17 @@ impl<'a> Variables<'a> {
         }
     }
 
-    /// Makes final what nobody can be meant to set, but no bit of a variable that is open.
+    /// Makes final what nobody can be meant to set, but no bit of a variable that is open, and
+    /// nothing in sections where it is not known what is where.
     fn mark_compiler_data(&mut self, unplaced: &[usize]) {
         for (index, section) in self.sections.iter_mut().enumerate() {
             let here = || self.variables.iter().filter(|var| var.section_index == index);
             let open = here().filter(|variable| !variable.is_compile_time());
             let open: Vec<_> = open.map(Variable::bytes).collect();
-            for variable in here().filter(|variable| variable.is_compile_time()) {
-                section.mark_compile_time(variable, &open);
-            }
             if !unplaced.contains(&index) {
+                for variable in here().filter(|variable| variable.is_compile_time()) {
+                    section.mark_compile_time(variable, &open);
+                }
                 let covered: Vec<_> = here().map(Variable::bytes).collect();
                 section.mark_uncovered(&covered);
             }
@@ -168,20 +175,32 @@ impl<'a> Variables<'a> {
     }
 }
 
-/// A variable's offset in its section. That of a global is in its symbol unless a linker, which
-/// fills in the DATASEC's size too, has put it into BTF.
+/// A variable's offset in its section, if anything tells: the symbol of its name, if there is
+/// just one; for static variables and after a linker, which fills in the DATASEC's size too, BTF.
+/// Gcc 12 leaves 0 in BTF even for static variables.
 fn place(
     sec_var: &SecVar,
     linkage: Linkage,
     symbol: Option<&SymbolInput<'_>>,
     datasec_size: u32,
 ) -> Option<u64> {
-    let offset = u64::from(sec_var.offset);
-    match (linkage, symbol) {
-        (Linkage::Static, _) => Some(offset),
-        (_, Some(symbol)) => Some(symbol.offset),
-        (_, None) => (datasec_size != 0).then_some(offset),
+    match symbol {
+        Some(symbol) => Some(symbol.offset),
+        None if linkage == Linkage::Static || datasec_size != 0 => Some(sec_var.offset.into()),
+        None => None,
     }
+}
+
+/// Whether BTF puts two variables, sorted by offset, into one place: then it cannot be trusted.
+fn overlap(variables: &[Variable]) -> bool {
+    let mut end = 0;
+    variables.iter().filter(|variable| variable.var.is_some() && variable.size != 0).any(
+        |variable| {
+            let overlaps = variable.offset < end;
+            end = end.max(variable.bytes().end);
+            overlaps
+        },
+    )
 }
 
 /// Adds the symbols that BTF does not describe. One without a size reaches to the next one.

@@ -6,54 +6,11 @@ use object::Endianness;
 use super::error::nearest;
 use super::finality::Patch;
 use super::lex::{Token, Word, words};
+use super::number::{Number, Range};
 use super::path::{Place, Slot, Step, member_place, place_type_name, take_step};
 use super::value::is_char;
 use super::{VariableError, Variables, bits};
 use crate::btf::{Btf, Composite, Enumeration, Kind, TypeId};
-
-/// What an integer, enum or pointer can hold.
-struct Range {
-    signed: bool,
-    /// Negative numbers fit as well as the unsigned ones: enums of compilers that do not say.
-    either: bool,
-    bits: u64,
-}
-
-/// A number with its sign, since neither `i128` nor `u128` has room for both.
-#[derive(Clone, Copy)]
-struct Number {
-    negative: bool,
-    magnitude: u128,
-}
-
-impl Number {
-    fn from_i64(value: i64) -> Self {
-        Self { negative: value < 0, magnitude: u128::from(value.unsigned_abs()) }
-    }
-
-    fn text(self) -> String {
-        format!("{}{}", if self.negative { "-" } else { "" }, self.magnitude)
-    }
-
-    fn bits(self) -> u128 {
-        if self.negative { self.magnitude.wrapping_neg() } else { self.magnitude }
-    }
-}
-
-impl Range {
-    /// Magnitude of the smallest number, and the largest number.
-    fn ends(&self) -> (u128, u128) {
-        let all = bits::ones(self.bits);
-        let half = all / 2;
-        let least = if self.signed || self.either { half + 1 } else { 0 };
-        (least, if self.signed && !self.either { half } else { all })
-    }
-
-    fn holds(&self, number: Number) -> bool {
-        let (least, most) = self.ends();
-        number.magnitude <= if number.negative { least } else { most }
-    }
-}
 
 impl Variables<'_> {
     /// The bits of a slot for a value. Padding and what an initialiser does not mention are as

@@ -19,6 +19,7 @@ mod encode;
 mod error;
 mod finality;
 mod lex;
+mod number;
 mod path;
 mod rows;
 mod value;
