@@ -281,7 +281,19 @@ pub fn decide(state: &State, width: Width, cond: Cond, dst: Reg, src: Operand) -
         return Some(cond == Cond::Ne);
     }
     match (a, b) {
-        (Value::Number(a), Value::Number(b)) => Number::decide(width, cond, &a, &b),
+        (Value::Number(a), Value::Number(b)) => {
+            // An edge without a state is never followed, so the branch must be decided too.
+            let can_be = |holds| {
+                Number::refine(width, cond, holds, &a, &b).is_some()
+                    && (matches!(src, Operand::Imm(_))
+                        || Number::refine(width, cond.swapped(), holds, &b, &a).is_some())
+            };
+            match (can_be(true), can_be(false)) {
+                (true, false) => Some(true),
+                (false, true) => Some(false),
+                (true, true) | (false, false) => None,
+            }
+        }
         _ => None,
     }
 }
