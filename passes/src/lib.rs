@@ -5,8 +5,11 @@ pub mod cfg;
 pub mod dataflow;
 pub mod entity;
 pub mod helpers;
+pub mod interp;
 pub mod ir;
 pub mod isa;
 pub mod opt;
 pub mod pass;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod text;
