@@ -4,9 +4,11 @@ use crate::btf::BtfError;
 use crate::elf::ElfError;
 use crate::lift::LiftError;
 use crate::lower::LowerError;
+use crate::passes::pass::PassError;
+use crate::variables::VariableError;
 
 /// Any error of the library.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The ELF file is damaged or not supported.
@@ -18,6 +20,33 @@ pub enum Error {
     /// The code is damaged.
     #[error(transparent)]
     Lift(#[from] LiftError),
+    /// A variable or a value is not right.
+    #[error(transparent)]
+    Variable(#[from] VariableError),
+    /// The object was folded before, with another value.
+    #[error(
+        "`{name}` cannot be set to `{value}`: this object was folded with `{folded}`, \
+         start again from the object that the compiler made"
+    )]
+    AlreadyFolded {
+        /// The variable or member.
+        name: String,
+        /// The value that it should get.
+        value: String,
+        /// The value that it has for good.
+        folded: String,
+    },
+    /// The record of an earlier fold cannot be read.
+    #[error("{section}: {problem}, expected the record that bpfold writes")]
+    Record {
+        /// The section of the record.
+        section: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A pass broke the program: a bug.
+    #[error(transparent)]
+    Pass(#[from] PassError),
     /// The result cannot be written.
     #[error(transparent)]
     Lower(#[from] LowerError),

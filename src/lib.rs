@@ -4,12 +4,21 @@
 
 pub use bpfold_passes as passes;
 pub mod btf;
+mod draft;
 pub mod elf;
 mod error;
 pub mod lift;
 pub mod lower;
 mod object;
+mod pipeline;
+mod prune;
+mod record;
+pub mod report;
+mod seal;
 pub mod variables;
 
 pub use error::Error;
 pub use object::Object;
+pub use pipeline::{Fold, Folded};
+pub use record::FoldedWith;
+pub use report::Report;

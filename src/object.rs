@@ -1,10 +1,17 @@
 //! A BPF object: the ELF file, its type information and the program in it.
 
+use std::ops::Range;
+
 use crate::Error;
-use crate::btf::{Btf, BtfExt};
-use crate::elf::ElfObject;
-use crate::lift::{Lifted, Links, lift};
+use crate::btf::{Btf, BtfExt, Linkage};
+use crate::elf::{
+    ElfObject, R_BPF_64_32, R_BPF_64_ABS32, Reloc, Section, SectionData, SectionIndex, SectionKind,
+    SymbolKind, SymbolPlace,
+};
+use crate::lift::{Lifted, Links, is_stale_with_code, lift};
 use crate::passes::ir::Program;
+use crate::record::{FoldedWith, Record};
+use crate::variables::{Input, SectionInput, SymbolInput, Variables};
 
 /// Section of the type information.
 pub(crate) const BTF: &str = ".BTF";
@@ -18,6 +25,7 @@ pub struct Object {
     pub(crate) btf: Option<Btf>,
     pub(crate) ext: Option<BtfExt>,
     pub(crate) lifted: Lifted,
+    file_size: u64,
 }
 
 impl Object {
@@ -35,12 +43,17 @@ impl Object {
             _ => None,
         };
         let lifted = lift(&elf, btf.as_ref(), ext.as_ref())?;
-        Ok(Self { elf, btf, ext, lifted })
+        Ok(Self { elf, btf, ext, lifted, file_size: file.len() as u64 })
     }
 
     /// The ELF file.
     pub fn elf(&self) -> &ElfObject {
         &self.elf
+    }
+
+    /// Bytes of the file.
+    pub fn file_size(&self) -> u64 {
+        self.file_size
     }
 
     /// The types, if the object has any.
@@ -51,6 +64,54 @@ impl Object {
     /// What the types say about instructions, if the object has it.
     pub fn btf_ext(&self) -> Option<&BtfExt> {
         self.ext.as_ref()
+    }
+
+    /// The read-only variables, with what is known of their values without asking anybody.
+    ///
+    /// # Errors
+    /// A variable that reaches beyond its section.
+    pub fn variables(&self) -> Result<Variables<'_>, Error> {
+        // A name that is not UTF-8 cannot be asked for.
+        let text = |name| std::str::from_utf8(name).unwrap_or_default();
+        let data: Vec<(SectionIndex, &Section)> =
+            self.elf.sections.iter().filter(|(_, section)| holds_data(section)).collect();
+        let sections = data.iter().map(|(index, section)| SectionInput {
+            name: text(&section.name),
+            data: section.bytes().unwrap_or_default(),
+            writable: section.is_writable(),
+            relocated: self.elf.relocations_for(*index).map(relocated).collect(),
+        });
+        let named = self
+            .elf
+            .symbols
+            .values()
+            .filter(|symbol| matches!(symbol.kind, SymbolKind::Object | SymbolKind::None))
+            .filter(|symbol| !symbol.name.is_empty());
+        let symbols = named.map(|symbol| SymbolInput {
+            name: text(&symbol.name),
+            section: data.iter().position(|(index, _)| symbol.section() == Some(*index)),
+            offset: symbol.value,
+            size: symbol.size,
+            linkage: match symbol.place {
+                SymbolPlace::Undefined => Linkage::Extern,
+                _ if symbol.is_global() => Linkage::Global,
+                _ => Linkage::Static,
+            },
+        });
+        Ok(Variables::collect(&Input {
+            order: self.elf.endian.into(),
+            btf: self.btf.as_ref(),
+            sections: sections.collect(),
+            symbols: symbols.collect(),
+        })?)
+    }
+
+    /// What the object was folded with before; empty if it never was.
+    ///
+    /// # Errors
+    /// A record that cannot be read.
+    pub fn folded_with(&self) -> Result<Vec<FoldedWith>, Error> {
+        Ok(Record::read(&self.elf)?.values)
     }
 
     /// The code with what ties it to the file.
@@ -67,4 +128,20 @@ impl Object {
     pub fn links(&self) -> &Links {
         &self.lifted.links
     }
+}
+
+/// Whether variables can be in a section.
+fn holds_data(section: &Section) -> bool {
+    let kind = matches!(section.kind, SectionKind::ProgBits | SectionKind::NoBits);
+    let data = matches!(section.data, SectionData::Bytes(_) | SectionData::NoBits(_));
+    kind && data && section.is_alloc() && !section.is_code() && !is_stale_with_code(section)
+}
+
+/// The bytes of a section of data that a relocation fills in.
+fn relocated(reloc: &Reloc) -> Range<u64> {
+    let size = match reloc.r_type {
+        R_BPF_64_32 | R_BPF_64_ABS32 => 4,
+        _ => 8,
+    };
+    reloc.offset..reloc.offset.saturating_add(size)
 }

@@ -1,6 +1,8 @@
 //! Code to the IR and back: without a change nothing changes; after deletions everything that
 //! names code by its offset is right.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+
 use std::path::{Path, PathBuf};
 
 use bpfold::Object;

@@ -7,6 +7,7 @@ use super::links::{AddressForm, CodeAddress, Links};
 use crate::elf::{
     ElfObject, R_BPF_64_32, R_BPF_64_64, R_BPF_64_ABS32, R_BPF_64_ABS64, Section, SectionIndex,
 };
+use crate::record;
 
 /// Name of the section of jump tables.
 const JUMP_TABLES: &[u8] = b".jumptables";
@@ -67,7 +68,8 @@ pub(super) fn find(
 
 /// Whether the section says nothing to loaders and is wrong as soon as code moves.
 pub(crate) fn is_stale_with_code(section: &Section) -> bool {
-    section.is_dwarf() || section.is_addrsig() || section.name == b".eh_frame"
+    let dwarf = section.is_dwarf() && section.name != record::SECTION.as_bytes();
+    dwarf || section.is_addrsig() || section.name == b".eh_frame"
 }
 
 fn is_btf(section: &Section) -> bool {

@@ -62,7 +62,7 @@ pub fn lift(elf: &ElfObject, btf: Option<&Btf>, ext: Option<&BtfExt>) -> Result<
     Ok(Lifted { program, links })
 }
 
-fn endian(elf: &ElfObject) -> isa::Endian {
+pub(crate) fn endian(elf: &ElfObject) -> isa::Endian {
     match elf.endian {
         elf::Endian::Little => isa::Endian::Little,
         elf::Endian::Big => isa::Endian::Big,

@@ -1,0 +1,174 @@
+//! An object in the making: what is to be removed is collected, and goes all at once, since
+//! that changes the numbers of sections and symbols.
+
+use std::collections::BTreeSet;
+
+use crate::Error;
+use crate::btf::{Btf, BtfExt};
+use crate::elf::{
+    ElfObject, Reloc, Section, SectionData, SectionIndex, Symbol, SymbolBind, SymbolIndex,
+    SymbolKind, SymbolPlace,
+};
+use crate::lift::is_stale_with_code;
+use crate::lower::Lowered;
+use crate::object::{BTF, BTF_EXT};
+use crate::seal::{Forgotten, forget};
+
+/// An object in the making.
+pub(crate) struct Draft {
+    pub elf: ElfObject,
+    pub btf: Option<Btf>,
+    pub ext: Option<BtfExt>,
+    /// Sections that go.
+    pub sections: BTreeSet<SectionIndex>,
+    /// Symbols that go.
+    pub symbols: BTreeSet<SymbolIndex>,
+    /// Variables that leave BTF.
+    pub forgotten: Vec<Forgotten>,
+}
+
+impl Draft {
+    pub fn new(lowered: Lowered, btf: Option<Btf>) -> Draft {
+        let Lowered { elf, ext, changed: _, stale, dead_symbols } = lowered;
+        Draft { elf, btf, ext, sections: stale, symbols: dead_symbols, forgotten: Vec::new() }
+    }
+
+    /// The relocations that loaders act on, with the section that they are for. Those of
+    /// sections that go, of DWARF and of BTF are left out.
+    pub fn live_relocs(&self) -> impl Iterator<Item = (SectionIndex, &Reloc)> {
+        live_relocs(&self.elf).filter(|(section, _)| !self.sections.contains(section))
+    }
+
+    /// The section's symbol, which is added if there is none.
+    pub fn section_symbol(&mut self, section: SectionIndex) -> Result<SymbolIndex, Error> {
+        if let Some(symbol) = self.elf.section_symbol(section) {
+            return Ok(symbol);
+        }
+        self.drop_addrsig();
+        let place = SymbolPlace::Section(section);
+        let symbol = Symbol::new("", SymbolKind::Section, SymbolBind::Local, place);
+        let at = self.elf.add_symbol(symbol)?;
+        let moved = |symbol: &SymbolIndex| SymbolIndex(symbol.0 + u32::from(*symbol >= at));
+        self.symbols = self.symbols.iter().map(moved).collect();
+        Ok(at)
+    }
+
+    /// Lets the address-significance table go, which names symbols by number.
+    fn drop_addrsig(&mut self) {
+        let tables = self.elf.sections.iter_mut().filter(|(_, section)| section.is_addrsig());
+        for (index, section) in tables {
+            // The model refuses new symbol numbers while the table has any.
+            section.data = SectionData::Bytes(Vec::new());
+            self.sections.insert(index);
+        }
+    }
+
+    /// Gives a section these bytes; one that is not there is added, if there are any.
+    pub fn set_section(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), Error> {
+        match self.elf.section_by_name(name) {
+            Some(index) => {
+                if self.elf.sections.get(index).and_then(Section::bytes) != Some(&bytes) {
+                    self.elf.set_section_data(index, bytes)?;
+                }
+            }
+            None if bytes.is_empty() => {}
+            None => {
+                self.elf.add_section(Section::new(name, bytes));
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts everything together. `original` says what has changed.
+    pub fn write(mut self, original: &crate::Object) -> Result<Vec<u8>, Error> {
+        if let Some(btf) = &mut self.btf {
+            forget(btf, self.ext.as_mut(), &self.forgotten);
+        }
+        if let Some(btf) = &self.btf
+            && self.btf != original.btf
+        {
+            let bytes = btf.to_bytes()?;
+            self.set_section(BTF, bytes)?;
+            self.drop_relocations_of(BTF);
+        }
+        if let Some(ext) = &self.ext
+            && self.ext != original.ext
+        {
+            let bytes = ext.to_bytes();
+            self.set_section(BTF_EXT, bytes)?;
+            self.drop_relocations_of(BTF_EXT);
+        }
+        if !self.symbols.is_empty() || !self.sections.is_empty() {
+            self.drop_addrsig();
+        }
+        // Symbols in sections that go, and relocations that name what goes in sections that
+        // only debuggers read.
+        let placed = self.elf.symbols.iter().filter(|(_, symbol)| {
+            symbol.section().is_some_and(|section| self.sections.contains(&section))
+        });
+        self.symbols.extend(placed.map(|(index, _)| index));
+        self.drop_dangling_debug_relocs();
+        let gone = &self.symbols;
+        let named = |section: &Section| {
+            section
+                .relocations()
+                .is_some_and(|relocs| relocs.iter().any(|r| gone.contains(&r.symbol)))
+        };
+        let btf_relocs = [".rel.BTF", ".rel.BTF.ext"];
+        let stale: Vec<SectionIndex> = btf_relocs
+            .iter()
+            .filter_map(|name| self.elf.section_by_name(name))
+            .filter(|index| self.elf.sections.get(*index).is_some_and(named))
+            .collect();
+        self.sections.extend(stale);
+        self.elf.remove(&self.sections, &self.symbols)?;
+        let emptied = self
+            .elf
+            .sections
+            .iter()
+            .any(|(_, section)| section.relocations().is_some_and(<[Reloc]>::is_empty));
+        if emptied && !original_has_empty_relocs(&original.elf) {
+            self.elf.remove_empty_relocation_sections()?;
+        }
+        Ok(self.elf.write()?)
+    }
+
+    fn drop_relocations_of(&mut self, name: &str) {
+        if let Some(index) = self.elf.section_by_name(name) {
+            let holders: Vec<SectionIndex> = self.elf.relocation_sections(index).collect();
+            self.sections.extend(holders);
+        }
+    }
+
+    /// DWARF that names a symbol that goes is stale as a whole.
+    fn drop_dangling_debug_relocs(&mut self) {
+        let gone = &self.symbols;
+        let stale = self.elf.sections.iter().any(|(index, section)| {
+            is_stale_with_code(section)
+                && self.elf.relocations_for(index).any(|reloc| gone.contains(&reloc.symbol))
+        });
+        if stale {
+            let dwarf = self.elf.sections.iter().filter(|(_, section)| is_stale_with_code(section));
+            let dwarf: Vec<SectionIndex> = dwarf.map(|(index, _)| index).collect();
+            for index in dwarf {
+                self.sections.insert(index);
+                let symbols = self.elf.symbols_in(index).map(|(symbol, _)| symbol);
+                self.symbols.extend(symbols);
+            }
+        }
+    }
+}
+
+/// The relocations that loaders act on, with the section that they are for.
+pub(crate) fn live_relocs(elf: &ElfObject) -> impl Iterator<Item = (SectionIndex, &Reloc)> {
+    let sections = elf.sections.iter().filter(|(_, section)| {
+        let btf = section.name == BTF.as_bytes() || section.name == BTF_EXT.as_bytes();
+        !btf && !is_stale_with_code(section)
+    });
+    sections.flat_map(|(index, _)| elf.relocations_for(index).map(move |reloc| (index, reloc)))
+}
+
+fn original_has_empty_relocs(elf: &ElfObject) -> bool {
+    let mut sections = elf.sections.values();
+    sections.any(|section| section.relocations().is_some_and(<[Reloc]>::is_empty))
+}

@@ -1,0 +1,283 @@
+//! Bytes in, bytes and a report out: the way of one object through the tool.
+
+use std::collections::BTreeSet;
+
+use wildmatch::WildMatch;
+
+use crate::draft::Draft;
+use crate::lower::lower;
+use crate::passes::analysis::calls::CallGraph;
+use crate::passes::entity::Func;
+use crate::passes::ir::{Linkage, Program};
+use crate::passes::opt::fold::{Event, LoadSource};
+use crate::passes::pass::{self, FoldLog, Options};
+use crate::record::{self, FoldedWith, Record, same_value};
+use crate::report::{self, Report};
+use crate::variables::{Finality, Variable, VariableError, Variables};
+use crate::{Error, Object, prune, seal};
+
+/// An object to be folded, with the values of its variables.
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let object = bpfold::Object::parse(&std::fs::read("probe.bpf.o")?)?;
+/// let folded = bpfold::Fold::new(&object)?.set("kernel_version", "0x60100")?.freeze_all().run()?;
+/// std::fs::write("probe.folded.bpf.o", folded.bytes)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Fold<'o> {
+    object: &'o Object,
+    variables: Variables<'o>,
+    record: Record,
+    verify_each: bool,
+}
+
+/// A folded object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Folded {
+    /// The object file.
+    pub bytes: Vec<u8>,
+    /// What was done, and why.
+    pub report: Report,
+}
+
+impl<'o> Fold<'o> {
+    /// Nothing is final yet but what nobody can be meant to set, and what an earlier fold
+    /// made final.
+    ///
+    /// # Errors
+    /// A variable that reaches beyond its section; a record of an earlier fold that cannot be
+    /// read.
+    pub fn new(object: &'o Object) -> Result<Self, Error> {
+        let mut variables = object.variables()?;
+        let record = Record::read(object.elf())?;
+        for known in record.values.iter().filter(|known| !known.sealed) {
+            if known.frozen {
+                variables.freeze(&known.name)?;
+            } else {
+                variables.set(&known.name, &known.value)?;
+            }
+        }
+        Ok(Self { object, variables, record, verify_each: false })
+    }
+
+    /// Gives a variable, member or element a value ([`Variables::set`]).
+    ///
+    /// # Errors
+    /// Names and values that do not fit; another value than that of an earlier fold.
+    pub fn set(mut self, name: &str, value: &str) -> Result<Self, Error> {
+        if let Some(sealed) = self.record.sealed(name) {
+            if sealed.name == name && same_value(&sealed.value, value) {
+                return Ok(self);
+            }
+            return Err(Error::AlreadyFolded {
+                name: name.to_owned(),
+                value: value.to_owned(),
+                folded: sealed.value.clone(),
+            });
+        }
+        self.variables.set(name, value)?;
+        Ok(self)
+    }
+
+    /// Makes what a pattern names final as it is stored ([`Variables::freeze`]).
+    ///
+    /// # Errors
+    /// Nothing matches.
+    pub fn freeze(mut self, pattern: &str) -> Result<Self, Error> {
+        match self.variables.freeze(pattern) {
+            Ok(()) => Ok(self),
+            Err(VariableError::Unknown { .. } | VariableError::NoMatch { .. })
+                if self.was_sealed(pattern) =>
+            {
+                Ok(self)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn was_sealed(&self, pattern: &str) -> bool {
+        let glob = WildMatch::new(pattern);
+        let sealed = self.record.values.iter().filter(|value| value.sealed);
+        self.record.sealed(pattern).is_some() || sealed.into_iter().any(|v| glob.matches(&v.name))
+    }
+
+    /// Makes everything final as it is stored, except what is set before or after.
+    #[must_use]
+    pub fn freeze_all(mut self) -> Self {
+        self.variables.freeze_all();
+        self
+    }
+
+    /// Checks the IR after every pass, to find the one that broke it.
+    #[must_use]
+    pub fn verify_each(mut self, verify: bool) -> Self {
+        self.verify_each = verify;
+        self
+    }
+
+    /// The variables with the values given so far.
+    pub fn variables(&self) -> &Variables<'o> {
+        &self.variables
+    }
+
+    /// Folds the object.
+    ///
+    /// # Errors
+    /// A frozen value of an earlier fold that was set to another one; bugs.
+    pub fn run(self) -> Result<Folded, Error> {
+        self.check_record()?;
+        let object = self.object;
+        let mut program = object.program().clone();
+        apply_variables(&mut program, &self.variables);
+        let options = Options {
+            roots: Some(roots(object)),
+            verify_each: self.verify_each,
+            ..Options::default()
+        };
+        let log = pass::fold(&mut program, &options)?;
+        let lowered = lower(object.elf(), object.btf_ext(), object.lifted(), &program)?;
+        let mut draft = Draft::new(lowered, object.btf().cloned());
+        self.store_values(&mut draft)?;
+        let sealed = self.seal_and_prune(&mut draft, &log)?;
+        let record = self.new_record(&sealed);
+        if !record.values.is_empty() {
+            draft.set_section(record::SECTION, record.to_bytes()?)?;
+        }
+        let mut report =
+            report::build(object, &program, &log, &self.variables, &draft, &sealed, &record);
+        let bytes = draft.write(object)?;
+        report.size_after = bytes.len() as u64;
+        Ok(Folded { bytes, report })
+    }
+
+    /// What an earlier fold has made final must not have changed.
+    fn check_record(&self) -> Result<(), Error> {
+        for known in self.record.values.iter().filter(|known| !known.sealed) {
+            let value = self.variables.value(&known.name)?.to_string();
+            if value != known.value {
+                return Err(Error::AlreadyFolded {
+                    name: known.name.clone(),
+                    value,
+                    folded: known.value.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the values that were set into the sections.
+    fn store_values(&self, draft: &mut Draft) -> Result<(), Error> {
+        for name in self.variables.section_names() {
+            if let Some(section) = self.variables.finality(name)
+                && !section.bytes.is_empty()
+            {
+                draft.set_section(name, section.bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets final variables and unused sections go. Gives the sealed variables.
+    fn seal_and_prune(&self, draft: &mut Draft, log: &FoldLog) -> Result<Vec<&Variable>, Error> {
+        let mut sealed = Vec::new();
+        let loaded = loaded(self.object.program(), log);
+        for name in self.variables.section_names() {
+            let Some(index) = draft.elf.section_by_name(name) else { continue };
+            let variables = || self.variables.iter().filter(|variable| variable.section == name);
+            let is_loaded = |variable: &Variable| {
+                loaded
+                    .iter()
+                    .any(|(section, offset)| section == name && variable.bytes().contains(offset))
+            };
+            let to_seal: Vec<&Variable> = variables()
+                .filter(|variable| self.variables.is_sealed(variable))
+                .filter(|variable| self.is_by_user(variable) || is_loaded(variable))
+                .collect();
+            let open = variables().any(|variable| !self.variables.is_sealed(variable));
+            let used_before = prune::is_named(self.object.elf(), index);
+            let by_user = variables().any(|variable| self.is_by_user(variable));
+            if !open && (used_before || by_user) && !prune::is_named(&draft.elf, index) {
+                prune::drop_section(draft, index);
+                sealed.extend(to_seal);
+                continue;
+            }
+            let addends = self.object.links().addends;
+            let kept = seal::seal(draft, index, &to_seal, addends)?;
+            sealed.extend(to_seal.into_iter().filter(|variable| !kept.contains(variable)));
+        }
+        Ok(sealed)
+    }
+
+    fn is_by_user(&self, variable: &Variable) -> bool {
+        matches!(self.variables.state(variable), Finality::Set | Finality::Frozen)
+    }
+
+    fn new_record(&self, sealed: &[&Variable]) -> Record {
+        let is_sealed = |path: &str| {
+            sealed.iter().any(|variable| {
+                let rest = path.rsplit_once(':').map_or(path, |(_, name)| name);
+                let rest = rest.strip_prefix(variable.name.as_str());
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            })
+        };
+        let earlier = self.record.values.iter().filter(|value| value.sealed).cloned();
+        let now = self.variables.folded_values().into_iter().map(|value| FoldedWith {
+            sealed: is_sealed(&value.path),
+            frozen: value.finality == Finality::Frozen,
+            name: value.path,
+            value: value.value,
+        });
+        Record { values: earlier.chain(now).collect() }
+    }
+}
+
+/// Fills in what is known of the read-only sections that code names.
+fn apply_variables(program: &mut Program, variables: &Variables<'_>) {
+    for section in program.sections.values_mut().filter(|section| section.read_only) {
+        if let Some(known) = variables.finality(&section.name)
+            && known.bytes.len() == section.bytes.len()
+        {
+            section.bytes = known.bytes;
+            section.final_bits = known.final_mask;
+        }
+    }
+}
+
+/// The functions that somebody outside of the code can enter: programs; what data holds the
+/// address of; what no code calls, since somebody else may (a loader, a program that replaces
+/// it); what control runs into without a call.
+fn roots(object: &Object) -> Vec<Func> {
+    let program = object.program();
+    let links = object.links();
+    let mut roots: BTreeSet<Func> = program
+        .funcs
+        .iter()
+        .filter(|(_, func)| func.linkage == Linkage::Entry)
+        .map(|(id, _)| id)
+        .collect();
+    roots.extend(links.addresses.iter().map(|address| address.place.func));
+    roots.extend(links.funcs.values().flat_map(|link| link.runs_into.iter().copied()));
+    roots.extend(CallGraph::new(program).unnamed());
+    roots.into_iter().collect()
+}
+
+/// Section names and offsets of the bytes that folded loads read, the first of each.
+fn loaded(program: &Program, log: &FoldLog) -> Vec<(String, u64)> {
+    let mut list: Vec<(String, u64)> = log
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::LoadFolded { source: LoadSource::Section { section, offset }, .. } => {
+                let name = program.sections.get(*section)?.name.clone();
+                Some((name, u64::try_from(*offset).ok()?))
+            }
+            Event::LoadFolded { .. } | Event::BranchDecided { .. } => None,
+        })
+        .collect();
+    list.sort();
+    list.dedup();
+    list
+}

@@ -1,0 +1,249 @@
+//! From the events of the passes to the report.
+
+use super::{
+    BranchReport, Dropped, FunctionKind, FunctionReport, LoadReport, Location, Note, OpenVariable,
+    Report, SourceLine,
+};
+use crate::Object;
+use crate::btf::{Record as BtfRecord, Table};
+use crate::draft::Draft;
+use crate::elf::{ElfObject, Section, SectionIndex};
+use crate::passes::cfg::encoded_slots;
+use crate::passes::entity::{Func, Line};
+use crate::passes::ir::{Function, Linkage, Program};
+use crate::passes::isa::{Cond, Operand, Reg, Width};
+use crate::passes::opt::fold::{Event, LoadSource};
+use crate::passes::pass::{FoldLog, Level};
+use crate::prune;
+use crate::record::Record;
+use crate::variables::{Variable, Variables};
+
+/// Puts the report together; the size of the result is not known yet.
+pub(crate) fn build(
+    object: &Object,
+    program: &Program,
+    log: &FoldLog,
+    variables: &Variables<'_>,
+    draft: &Draft,
+    sealed: &[&Variable],
+    record: &Record,
+) -> Report {
+    let mut report = Report {
+        functions: functions(object, program),
+        values: record.values.clone(),
+        open: open(variables),
+        notes: notes(object, log, draft, variables),
+        dropped: dropped(object, program, draft, sealed),
+        size_before: object.file_size(),
+        ..Report::default()
+    };
+    let before: u64 = report.instructions_before();
+    let after: u64 = report.instructions_after();
+    report.dropped.instructions = u32::try_from(before.saturating_sub(after)).unwrap_or(u32::MAX);
+    for event in &log.events {
+        match *event {
+            Event::LoadFolded { func, slot, source, size, value } => {
+                report.loads.push(load(object, variables, func, slot, source, size.bytes(), value));
+            }
+            Event::BranchDecided { func, slot, width, cond, dst, src, left, right, taken } => {
+                report.branches.push(BranchReport {
+                    at: location(object, func, slot),
+                    condition: condition(width, cond, dst, src),
+                    left,
+                    right,
+                    taken,
+                });
+            }
+        }
+    }
+    report
+}
+
+fn functions(object: &Object, program: &Program) -> Vec<FunctionReport> {
+    let links = object.links();
+    let function = |(id, func): (Func, &Function)| {
+        let section = links.funcs.get(id).map(|link| object.elf().section_id(link.section).name);
+        FunctionReport {
+            name: func.name.clone(),
+            section: section.unwrap_or_default(),
+            kind: match func.linkage {
+                Linkage::Entry => FunctionKind::Program,
+                Linkage::Global => FunctionKind::Global,
+                Linkage::Static => FunctionKind::Static,
+            },
+            before: func.original_slots,
+            after: slots(func),
+        }
+    };
+    program.funcs.iter().map(function).collect()
+}
+
+fn slots(func: &Function) -> u32 {
+    match &func.opaque {
+        Some(_) => func.original_slots,
+        None => encoded_slots(func),
+    }
+}
+
+fn open(variables: &Variables<'_>) -> Vec<OpenVariable> {
+    let open = variables.iter().filter(|variable| !variables.is_sealed(variable));
+    open.map(|variable| OpenVariable {
+        name: variable.name.clone(),
+        type_name: variable.type_name.clone(),
+        section: variable.section.clone(),
+        volatile: variable.is_volatile,
+        final_members: variables.final_members(variable),
+    })
+    .collect()
+}
+
+fn notes(object: &Object, log: &FoldLog, draft: &Draft, variables: &Variables<'_>) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for (id, func) in object.program().funcs.iter() {
+        if let Some(opaque) = &func.opaque {
+            notes.push(Note::Opaque {
+                function: func.name.clone(),
+                reason: opaque.reason.clone(),
+                instruction: opaque.slot,
+            });
+        }
+        if log.levels[id] != Level::Full {
+            notes.push(Note::FoldedLess { function: func.name.clone() });
+        }
+    }
+    let goes = |(index, section): (SectionIndex, &Section)| {
+        section.is_dwarf() && draft.sections.contains(&index)
+    };
+    if draft.elf.sections.iter().any(goes) {
+        notes.push(Note::DwarfDropped);
+    }
+    for name in variables.section_names() {
+        let Some(index) = draft.elf.section_by_name(name) else { continue };
+        let unused = prune::is_named(object.elf(), index) && !prune::is_named(&draft.elf, index);
+        if unused && !draft.sections.contains(&index) {
+            notes.push(Note::UnusedSectionKept { section: name.to_owned() });
+        }
+    }
+    notes
+}
+
+fn dropped(object: &Object, program: &Program, draft: &Draft, sealed: &[&Variable]) -> Dropped {
+    let gone = program.funcs.iter().filter(|(id, func)| {
+        slots(func) == 0 && object.program().funcs.get(*id).is_some_and(|old| slots(old) != 0)
+    });
+    let sections = draft.elf.sections.iter().filter(|(index, section)| {
+        draft.sections.contains(index) && section.relocations().is_none()
+    });
+    let records = |before: usize, after: Option<usize>| before.saturating_sub(after.unwrap_or(0));
+    let old = object.btf_ext();
+    let new = draft.ext.as_ref();
+    Dropped {
+        instructions: 0,
+        functions: gone.map(|(_, func)| func.name.clone()).collect(),
+        sections: sections.map(|(index, _)| object.elf().section_id(index).name).collect(),
+        variables: sealed.iter().map(|variable| variable.name.clone()).collect(),
+        relocations: code_relocs(object, object.elf())
+            .saturating_sub(code_relocs(object, &draft.elf)),
+        func_info: records(
+            old.map_or(0, |ext| count(&ext.func_info)),
+            new.map(|ext| count(&ext.func_info)),
+        ),
+        line_info: records(
+            old.map_or(0, |ext| count(&ext.line_info)),
+            new.map(|ext| count(&ext.line_info)),
+        ),
+        core_relo: records(
+            old.map_or(0, |ext| count(&ext.core_relo)),
+            new.map(|ext| count(&ext.core_relo)),
+        ),
+    }
+}
+
+fn count<R: BtfRecord>(table: &Table<R>) -> usize {
+    table.blocks.iter().map(|block| block.records.len()).sum()
+}
+
+fn code_relocs(object: &Object, elf: &ElfObject) -> usize {
+    let code = object.links().code.iter();
+    code.map(|section| elf.relocations_for(section.index).count()).sum()
+}
+
+fn load(
+    object: &Object,
+    variables: &Variables<'_>,
+    func: Func,
+    slot: Option<u32>,
+    source: LoadSource,
+    size: u32,
+    value: u64,
+) -> LoadReport {
+    let program = object.program();
+    let (section, offset) = match source {
+        LoadSource::Section { section, offset } => {
+            (program.sections.get(section).map(|section| section.name.clone()), offset)
+        }
+        LoadSource::Extern { ext, offset } => {
+            (program.externs.get(ext).map(|ext| ext.name.clone()), offset)
+        }
+    };
+    let section = section.unwrap_or_default();
+    let variable = match source {
+        LoadSource::Section { .. } => u64::try_from(offset)
+            .ok()
+            .and_then(|start| variables.describe(&section, start..start + u64::from(size))),
+        LoadSource::Extern { .. } => Some(section.clone()),
+    };
+    LoadReport { at: location(object, func, slot), section, offset, size, value, variable }
+}
+
+fn location(object: &Object, func: Func, slot: Option<u32>) -> Location {
+    let function = object.program().funcs.get(func);
+    let line = slot.and_then(|slot| line_of(function?, slot));
+    Location {
+        function: function.map(|function| function.name.clone()).unwrap_or_default(),
+        instruction: slot,
+        source: line.and_then(|line| source(object, line)),
+    }
+}
+
+/// The line of the original instruction at a slot.
+fn line_of(function: &Function, slot: u32) -> Option<Line> {
+    let insts = function.insts().map(|(_, inst)| function.inst(inst));
+    insts.into_iter().find(|data| data.origin == Some(slot))?.line
+}
+
+fn source(object: &Object, line: Line) -> Option<SourceLine> {
+    let btf = object.btf()?;
+    let record = &object.links().lines.get(line)?.record;
+    Some(SourceLine {
+        file: btf.str_lossy(record.file_name_off).into_owned(),
+        line: record.line(),
+        column: record.column(),
+        text: btf.str_lossy(record.line_off).trim().to_owned(),
+    })
+}
+
+fn condition(width: Width, cond: Cond, dst: Reg, src: Operand) -> String {
+    let register = |reg: Reg| match width {
+        Width::W32 => format!("w{}", reg.number()),
+        Width::W64 => format!("r{}", reg.number()),
+    };
+    let sign = match cond {
+        Cond::Eq => "==",
+        Cond::Ne => "!=",
+        Cond::Gt => ">",
+        Cond::Ge => ">=",
+        Cond::Lt => "<",
+        Cond::Le => "<=",
+        Cond::Set => "&",
+        Cond::Sgt => "s>",
+        Cond::Sge => "s>=",
+        Cond::Slt => "s<",
+        Cond::Sle => "s<=",
+    };
+    let second = match src {
+        Operand::Reg(reg) => register(reg),
+        Operand::Imm(imm) => imm.to_string(),
+    };
+    format!("{} {sign} {second}", register(dst))
+}

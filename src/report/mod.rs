@@ -1,0 +1,194 @@
+//! What was folded and why, in terms of the object and its source.
+
+mod build;
+
+pub(crate) use build::build;
+
+use serde::Serialize;
+
+use crate::record::FoldedWith;
+
+/// What folding did to an object.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// Every function, in the order of the object.
+    pub functions: Vec<FunctionReport>,
+    /// The conditional jumps that were decided.
+    pub branches: Vec<BranchReport>,
+    /// The loads that became immediates.
+    pub loads: Vec<LoadReport>,
+    /// What is no longer in the object.
+    pub dropped: Dropped,
+    /// The values that the object is folded with, those of earlier folds included.
+    pub values: Vec<FoldedWith>,
+    /// The variables that can still be set, and so were not folded.
+    pub open: Vec<OpenVariable>,
+    /// What the user should know besides.
+    pub notes: Vec<Note>,
+    /// Bytes of the file that was read.
+    pub size_before: u64,
+    /// Bytes of the file that was written.
+    pub size_after: u64,
+}
+
+/// What kind of function it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FunctionKind {
+    /// A program that the kernel calls.
+    Program,
+    /// A subprogram that is verified on its own.
+    Global,
+    /// A subprogram that is verified with its callers.
+    Static,
+}
+
+/// A function before and after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FunctionReport {
+    /// Its name.
+    pub name: String,
+    /// The section that it is in.
+    pub section: String,
+    /// What kind of function it is.
+    pub kind: FunctionKind,
+    /// Instructions as the kernel counts them (an `ldimm64` is two) before.
+    pub before: u32,
+    /// The same after; 0 if the function was dropped.
+    pub after: u32,
+}
+
+/// A place in the source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SourceLine {
+    /// The file, as the compiler was given it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1; 0 if unknown.
+    pub column: u32,
+    /// The text of the line.
+    pub text: String,
+}
+
+/// An instruction of the object that was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Location {
+    /// The function.
+    pub function: String,
+    /// The instruction, counted from the function's start; none if an earlier step of folding
+    /// made it.
+    pub instruction: Option<u32>,
+    /// Where it comes from.
+    pub source: Option<SourceLine>,
+}
+
+/// A conditional jump that was decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BranchReport {
+    /// The jump.
+    pub at: Location,
+    /// The condition as code, such as `r1 > 4` or `w2 == w3`.
+    pub condition: String,
+    /// Value of the first operand, where it is a single one.
+    pub left: Option<u64>,
+    /// Value of the second operand, where it is a single one.
+    pub right: Option<u64>,
+    /// Whether the jump is always taken, or never.
+    pub taken: bool,
+}
+
+/// A load that became an immediate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LoadReport {
+    /// The load.
+    pub at: Location,
+    /// The section, or the extern, that it read.
+    pub section: String,
+    /// Bytes from its start.
+    pub offset: i64,
+    /// How many bytes it read.
+    pub size: u32,
+    /// The value, extended to 64 bits as the load does.
+    pub value: u64,
+    /// The variable, member or element that it read, if one has all the bytes.
+    pub variable: Option<String>,
+}
+
+/// What is no longer in the object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Dropped {
+    /// Instructions, in 8-byte slots.
+    pub instructions: u32,
+    /// Functions that nothing enters any more.
+    pub functions: Vec<String>,
+    /// Sections, those of relocations left out.
+    pub sections: Vec<String>,
+    /// Variables that no loader can set any more.
+    pub variables: Vec<String>,
+    /// Relocations of code.
+    pub relocations: usize,
+    /// func_info records.
+    pub func_info: usize,
+    /// line_info records.
+    pub line_info: usize,
+    /// CO-RE records.
+    pub core_relo: usize,
+}
+
+/// A variable that can still be set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OpenVariable {
+    /// Its name.
+    pub name: String,
+    /// Its type as C writes it, if BTF has it.
+    #[serde(rename = "type")]
+    pub type_name: Option<String>,
+    /// The section that it is in.
+    pub section: String,
+    /// `volatile` is in its type: it is meant to be set.
+    pub volatile: bool,
+    /// The members that are folded all the same: a loader must leave them as they are.
+    pub final_members: Vec<String>,
+}
+
+/// Something that the user should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "note")]
+#[non_exhaustive]
+pub enum Note {
+    /// A function that was carried untouched.
+    Opaque {
+        /// The function.
+        function: String,
+        /// Why.
+        reason: String,
+        /// The instruction that is the reason, counted from the function's start.
+        instruction: u32,
+    },
+    /// DWARF went, since code has moved.
+    DwarfDropped,
+    /// A function of which not everything was folded, since it would have grown.
+    FoldedLess {
+        /// The function.
+        function: String,
+    },
+    /// A section that no code names stays, since variables in it can still be set.
+    UnusedSectionKept {
+        /// The section.
+        section: String,
+    },
+}
+
+impl Report {
+    /// Instructions of all functions before, as the kernel counts them.
+    pub fn instructions_before(&self) -> u64 {
+        self.functions.iter().map(|function| u64::from(function.before)).sum()
+    }
+
+    /// Instructions of all functions after, as the kernel counts them.
+    pub fn instructions_after(&self) -> u64 {
+        self.functions.iter().map(|function| u64::from(function.after)).sum()
+    }
+}
