@@ -7,10 +7,10 @@
 
 use crate::analysis::calls::CallGraph;
 use crate::analysis::constants::Facts;
-use crate::analysis::liveness::{self, Arguments, Liveness};
+use crate::analysis::liveness::{self, Liveness};
 use crate::cfg::encoded_slots;
 use crate::entity::{Func, Inst, PerEntity};
-use crate::ir::{self, Linkage, Op, Program, VerifyError};
+use crate::ir::{self, Function, Linkage, Op, Program, VerifyError};
 use crate::opt::fold::{Event, Patch};
 use crate::opt::{
     algebra, copy_propagation, dce, merge_tails, simplify_cfg, store_immediate, thread_jumps,
@@ -36,8 +36,24 @@ pub struct Options {
     pub roots: Option<Vec<Func>>,
     /// How much of each function may be folded.
     pub levels: PerEntity<Func, Level>,
-    /// Check the IR after every pass.
+    /// Check the IR after every step.
     pub verify_each: bool,
+    /// Stop after so many steps (a pass on a function): to find the one that breaks a
+    /// program. The result is what the steps so far made of it.
+    pub limit: Option<u64>,
+}
+
+/// A pass that has just run on a function, for who wants to watch.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    /// Its number, from 1.
+    pub number: u64,
+    /// The pass.
+    pub pass: &'static str,
+    /// The function.
+    pub func: Func,
+    /// The program after it.
+    pub program: &'a Program,
 }
 
 /// What was done.
@@ -69,13 +85,40 @@ const MAX_ROUNDS: usize = 32;
 
 /// Folds a program. What is left of each function does the same as before for every input
 /// under the final bytes of the program's sections.
+///
+/// # Errors
+/// With [`Options::verify_each`], a pass that broke a rule of the IR.
 pub fn fold(program: &mut Program, options: &Options) -> Result<FoldLog, PassError> {
+    fold_watched(program, options, &mut |_| {})
+}
+
+/// [`fold`] with a look at every step. Steps of attempts that are given up, because a
+/// function grew, are seen too.
+///
+/// # Errors
+/// As [`fold`].
+pub fn fold_watched(
+    program: &mut Program,
+    options: &Options,
+    watch: &mut dyn FnMut(&Step<'_>),
+) -> Result<FoldLog, PassError> {
     let mut levels = options.levels.clone();
     loop {
-        let mut attempt = program.clone();
-        let log = fold_at(&mut attempt, options, &levels)?;
+        let graph = CallGraph::new(program);
+        let roots = options.roots.clone().unwrap_or_else(|| default_roots(program, &graph));
+        let mut driver = Driver {
+            program: program.clone(),
+            options,
+            roots: &roots,
+            log: FoldLog { levels: levels.clone(), ..FoldLog::default() },
+            steps: 0,
+            watch,
+        };
+        driver.run()?;
+        driver.drop_dead(&graph);
+        let Driver { program: folded, log, .. } = driver;
         let mut grown = false;
-        for (id, func) in attempt.funcs.iter() {
+        for (id, func) in folded.funcs.iter() {
             if log.changed[id] && encoded_slots(func) > encoded_slots(&program.funcs[id]) {
                 grown = true;
                 levels[id] = match levels[id] {
@@ -85,82 +128,140 @@ pub fn fold(program: &mut Program, options: &Options) -> Result<FoldLog, PassErr
             }
         }
         if !grown {
-            *program = attempt;
+            *program = folded;
             return Ok(log);
         }
     }
 }
 
-fn fold_at(
-    program: &mut Program,
-    options: &Options,
-    levels: &PerEntity<Func, Level>,
-) -> Result<FoldLog, PassError> {
-    let graph = CallGraph::new(program);
-    let roots = options.roots.clone().unwrap_or_else(|| default_roots(program, &graph));
-    let before: Vec<Func> = {
-        let reachable = graph.reachable(roots.iter().copied());
-        program.funcs.keys().filter(|&f| reachable[f]).collect()
-    };
-    let mut log = FoldLog { levels: levels.clone(), ..FoldLog::default() };
-    let check = |program: &Program, pass: &'static str| match options.verify_each {
-        true => ir::verify(program).map_err(|error| PassError { pass, error }),
-        false => Ok(()),
-    };
-    check(program, "read")?;
-    for _ in 0..MAX_ROUNDS {
-        let facts = Facts::new(program, &roots, levels);
+struct Driver<'a> {
+    program: Program,
+    options: &'a Options,
+    roots: &'a [Func],
+    log: FoldLog,
+    steps: u64,
+    watch: &'a mut dyn FnMut(&Step<'_>),
+}
+
+impl Driver<'_> {
+    /// Rounds of rewriting until one changes nothing.
+    fn run(&mut self) -> Result<(), PassError> {
+        self.verify("read")?;
+        for _ in 0..MAX_ROUNDS {
+            let before = self.edits();
+            let folded = self.fold_constants()?;
+            if !folded && self.edits() == before {
+                break;
+            }
+            self.clean_up()?;
+        }
+        Ok(())
+    }
+
+    /// What constants allow, with the rewrites of single instructions that need the same
+    /// facts; says whether a load or a branch was folded. Where two rewrites have a say in
+    /// one instruction, its constant result wins.
+    fn fold_constants(&mut self) -> Result<bool, PassError> {
+        let facts = Facts::new(&self.program, self.roots, &self.log.levels);
         let mut folded = false;
-        for func in program.funcs.keys() {
-            if !facts.is_reached(func) || levels[func] == Level::None {
+        for func in self.program.funcs.keys() {
+            if !facts.is_reached(func) || self.log.levels[func] == Level::None {
                 continue;
             }
-            let patch = Patch::collect(program, &facts, func);
-            if patch.folds() || log.changed[func] {
-                folded |= patch.folds();
-                log.changed[func] = true;
-                log.events.extend(patch.events.iter().copied());
-                rewrite(program, &facts, func, patch);
+            let patch = Patch::collect(&self.program, &facts, func);
+            if !patch.folds() && !self.log.changed[func] {
+                continue;
+            }
+            let mut replace = Vec::new();
+            for &block in self.program.funcs[func].layout() {
+                replace.extend(algebra::collect(&self.program, &facts, func, block));
+                replace.extend(store_immediate::collect(&self.program, &facts, func, block));
+            }
+            let threads = thread_jumps::collect(&self.program, &facts, func);
+            let events = patch.events.clone();
+            self.step("algebra", func, |function| replace_all(function, replace))?;
+            if self.step("fold", func, |function| patch.apply(function))? {
+                folded |= !events.is_empty();
+                self.log.changed[func] = true;
+                self.log.events.extend(events);
+                self.step("thread_jumps", func, |function| {
+                    thread_jumps::apply(function, &threads);
+                })?;
+                self.step("simplify_cfg", func, simplify_cfg::run)?;
             }
         }
-        check(program, "fold")?;
-        let edits = total_edits(program);
-        clean_up(program, &roots, levels, &log.changed);
-        check(program, "dce")?;
-        if !folded && total_edits(program) == edits {
-            break;
+        Ok(folded)
+    }
+
+    /// What became useless in the functions that were changed.
+    fn clean_up(&mut self) -> Result<(), PassError> {
+        let facts = Facts::new(&self.program, self.roots, &self.log.levels);
+        let arguments = liveness::arguments(&self.program, &facts);
+        for func in self.program.funcs.keys() {
+            if !self.log.changed[func] || !facts.is_reached(func) {
+                continue;
+            }
+            let live = Liveness::new(&self.program, &facts, &arguments, func);
+            let function = &self.program.funcs[func];
+            let blocks = function.layout().iter();
+            let copies = blocks
+                .flat_map(|&block| copy_propagation::collect(function, &live, block))
+                .collect();
+            let dead = dce::collect(&self.program, &live, func);
+            self.step("copy_propagation", func, |function| replace_all(function, copies))?;
+            self.step("dce", func, |function| dce::apply(function, &dead))?;
+            self.step("simplify_cfg", func, simplify_cfg::run)?;
+            self.step("merge_tails", func, merge_tails::run)?;
+        }
+        Ok(())
+    }
+
+    /// Empties the functions that can no longer be entered, and could be before.
+    fn drop_dead(&mut self, before: &CallGraph) {
+        let before = before.reachable(self.roots.iter().copied());
+        let after = CallGraph::new(&self.program).reachable(self.roots.iter().copied());
+        for func in self.program.funcs.keys().filter(|&f| before[f] && !after[f]) {
+            self.program.funcs[func].clear();
+            self.log.dead.push(func);
         }
     }
-    let reachable = CallGraph::new(program).reachable(roots.iter().copied());
-    log.dead = before.into_iter().filter(|&f| !reachable[f]).collect();
-    for &func in &log.dead {
-        program.funcs[func].clear();
+
+    /// Runs a pass on a function, unless the limit is reached.
+    fn step(
+        &mut self,
+        pass: &'static str,
+        func: Func,
+        run: impl FnOnce(&mut Function),
+    ) -> Result<bool, PassError> {
+        if self.options.limit.is_some_and(|limit| self.steps >= limit) {
+            return Ok(false);
+        }
+        let before = self.program.funcs[func].edits();
+        run(&mut self.program.funcs[func]);
+        if self.program.funcs[func].edits() != before {
+            self.steps += 1;
+            (self.watch)(&Step { number: self.steps, pass, func, program: &self.program });
+            self.verify(pass)?;
+        }
+        Ok(true)
     }
-    Ok(log)
+
+    fn verify(&self, pass: &'static str) -> Result<(), PassError> {
+        match self.options.verify_each {
+            true => ir::verify(&self.program).map_err(|error| PassError { pass, error }),
+            false => Ok(()),
+        }
+    }
+
+    fn edits(&self) -> u64 {
+        self.program.funcs.values().map(Function::edits).sum()
+    }
 }
 
-/// All rewrites of one function that the same facts allow. Where two have a say in one
-/// instruction, its constant result wins.
-fn rewrite(program: &mut Program, facts: &Facts, func: Func, patch: Patch) {
-    let mut replace = Vec::new();
-    for &block in program.funcs[func].layout() {
-        replace.extend(algebra::collect(program, facts, func, block));
-        replace.extend(store_immediate::collect(program, facts, func, block));
-    }
-    let threads = thread_jumps::collect(program, facts, func);
+fn replace_all(function: &mut Function, replace: Vec<(Inst, Op)>) {
     for (inst, op) in replace {
-        program.funcs[func].replace(inst, op);
+        function.replace(inst, op);
     }
-    patch.apply(program, func);
-    thread_jumps::apply(program, func, &threads);
-    simplify_cfg::run(&mut program.funcs[func]);
-}
-
-fn copies(program: &Program, facts: &Facts, arguments: &Arguments, func: Func) -> Vec<(Inst, Op)> {
-    let function = &program.funcs[func];
-    let live = Liveness::new(program, facts, arguments, func);
-    let blocks = function.layout().iter();
-    blocks.flat_map(|&block| copy_propagation::collect(function, &live, block)).collect()
 }
 
 /// Programs, and functions that no code names: somebody else may (a decl tag, a loader).
@@ -173,28 +274,4 @@ fn default_roots(program: &Program, graph: &CallGraph) -> Vec<Func> {
         is_root[id] |= func.linkage == Linkage::Entry;
     }
     program.funcs.keys().filter(|&f| is_root[f]).collect()
-}
-
-fn clean_up(
-    program: &mut Program,
-    roots: &[Func],
-    levels: &PerEntity<Func, Level>,
-    changed: &PerEntity<Func, bool>,
-) {
-    let facts = Facts::new(program, roots, levels);
-    let arguments = liveness::arguments(program, &facts);
-    for func in program.funcs.keys().filter(|&f| changed[f] && facts.is_reached(f)) {
-        let dead = dce::collect(program, &facts, &arguments, func);
-        let copies = copies(program, &facts, &arguments, func);
-        for (inst, op) in copies {
-            program.funcs[func].replace(inst, op);
-        }
-        dce::apply(program, func, &dead);
-        simplify_cfg::run(&mut program.funcs[func]);
-        merge_tails::run(&mut program.funcs[func]);
-    }
-}
-
-fn total_edits(program: &Program) -> u64 {
-    program.funcs.values().map(|f| f.edits()).sum()
 }

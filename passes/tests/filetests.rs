@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use bpfold_passes::analysis::calls::CallGraph;
 use bpfold_passes::analysis::constants::Facts;
-use bpfold_passes::analysis::liveness;
+use bpfold_passes::analysis::liveness::{self, Liveness};
 use bpfold_passes::cfg::{Cfg, linearize};
 use bpfold_passes::entity::{Block, Entity, Func, PerEntity};
 use bpfold_passes::ir::{Linkage, Program, verify};
 use bpfold_passes::opt::fold::{Event, Patch};
-use bpfold_passes::opt::{dce, simplify_cfg};
+use bpfold_passes::opt::{
+    algebra, copy_propagation, dce, merge_tails, simplify_cfg, store_immediate, thread_jumps,
+};
 use bpfold_passes::pass;
 use bpfold_passes::text::{self, Printer, ShowFacts};
 
@@ -70,14 +72,44 @@ fn passes(names: &[&str], mut program: Program) -> Result<String, String> {
         let facts = Facts::new(&program, &roots(&program), &PerEntity::default());
         let arguments = liveness::arguments(&program, &facts);
         for func in program.funcs.keys().filter(|&func| facts.is_reached(func)) {
+            let live = Liveness::new(&program, &facts, &arguments, func);
+            let blocks = program.funcs[func].layout().to_vec();
+            let mut replace = Vec::new();
             match name {
-                "fold" => Patch::collect(&program, &facts, func).apply(&mut program, func),
-                "dce" => {
-                    let dead = dce::collect(&program, &facts, &arguments, func);
-                    dce::apply(&mut program, func, &dead);
+                "fold" => {
+                    let patch = Patch::collect(&program, &facts, func);
+                    patch.apply(&mut program.funcs[func]);
                 }
+                "algebra" => {
+                    for block in blocks {
+                        replace.extend(algebra::collect(&program, &facts, func, block));
+                    }
+                }
+                "store_immediate" => {
+                    for block in blocks {
+                        replace.extend(store_immediate::collect(&program, &facts, func, block));
+                    }
+                }
+                "copy_propagation" => {
+                    for block in blocks {
+                        let function = &program.funcs[func];
+                        replace.extend(copy_propagation::collect(function, &live, block));
+                    }
+                }
+                "thread_jumps" => {
+                    let threads = thread_jumps::collect(&program, &facts, func);
+                    thread_jumps::apply(&mut program.funcs[func], &threads);
+                }
+                "dce" => {
+                    let dead = dce::collect(&program, &live, func);
+                    dce::apply(&mut program.funcs[func], &dead);
+                }
+                "merge_tails" => merge_tails::run(&mut program.funcs[func]),
                 "simplify_cfg" => simplify_cfg::run(&mut program.funcs[func]),
                 _ => return Err(format!("unknown pass {name:?}")),
+            }
+            for (inst, op) in replace {
+                program.funcs[func].replace(inst, op);
             }
         }
         verify(&program).map_err(|error| format!("after {name}: {error}"))?;

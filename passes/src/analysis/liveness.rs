@@ -76,6 +76,9 @@ pub struct Liveness<'a> {
     facts: &'a Facts,
     arguments: &'a Arguments,
     func: Func,
+    /// Whether an address in the frame is kept where loads are not followed: every byte of
+    /// the frame is live everywhere then.
+    escapes: bool,
     exits: PerEntity<Block, Option<Live>>,
 }
 
@@ -89,8 +92,14 @@ impl<'a> Liveness<'a> {
     ) -> Liveness<'a> {
         let function = &program.funcs[func];
         let cfg = Cfg::new(function);
-        let mut problem =
-            Liveness { program, facts, arguments, func, exits: PerEntity::with_default(None) };
+        let mut problem = Liveness {
+            program,
+            facts,
+            arguments,
+            func,
+            escapes: escapes(program, facts, func),
+            exits: PerEntity::with_default(None),
+        };
         let start = cfg.reverse_postorder().iter().map(|&b| (b, Live::NONE));
         problem.exits = dataflow::solve(function, &cfg, &mut problem, start);
         problem
@@ -112,6 +121,9 @@ impl<'a> Liveness<'a> {
 
     fn backward(&self, block: Block, live: &mut Live, visit: &mut Visit<'_>) {
         let function = &self.program.funcs[self.func];
+        if self.escapes {
+            live.frame = FrameBytes::ALL;
+        }
         let mut accesses = Vec::with_capacity(function.block(block).insts.len());
         self.facts.walk(self.program, self.func, block, |inst, before, _| {
             accesses.push((inst, Memory::of(self.program, function.inst(inst), before)));
@@ -127,7 +139,7 @@ impl<'a> Liveness<'a> {
                 continue;
             }
             live.regs = live.regs.without(op.defs()) | self.uses(op);
-            for (offset, len) in &memory.writes {
+            for (offset, len) in memory.writes.iter().filter(|_| !self.escapes) {
                 live.frame.remove(*offset, *len);
             }
             for (offset, len) in &memory.reads {
@@ -153,6 +165,34 @@ impl<'a> Liveness<'a> {
             _ => op.uses(),
         }
     }
+}
+
+/// Whether a function stores an address in its frame outside of frames, or gives it to a
+/// helper that keeps it.
+fn escapes(program: &Program, facts: &Facts, func: Func) -> bool {
+    let function = &program.funcs[func];
+    let mut escapes = false;
+    for &block in function.layout() {
+        facts.walk(program, func, block, |inst, before, _| {
+            let kept = match *function.op(inst) {
+                Op::Store { base, src: Operand::Reg(src), .. }
+                | Op::StoreRelease { base, src, .. }
+                | Op::Atomic { base, src, .. } => {
+                    before.reg(src).may_be_frame()
+                        && !matches!(before.reg(base), Value::Frame { .. })
+                }
+                Op::Call(Callee::Helper(number)) => Helper::get(number).is_some_and(|helper| {
+                    Reg::arguments().zip(helper.args).any(|(reg, arg)| {
+                        matches!(arg, Arg::Memory { access: Access::Retain, .. })
+                            && before.reg(reg).may_be_frame()
+                    })
+                }),
+                _ => false,
+            };
+            escapes |= kept;
+        });
+    }
+    escapes
 }
 
 /// Whether an instruction does nothing that anything needs: `address` is where it stores.
@@ -244,19 +284,14 @@ impl Memory {
             Op::Load { size, base, off, .. } | Op::LoadAcquire { size, base, off, .. } => {
                 memory.access(at(base, off), size.bytes().into(), false);
             }
-            Op::Atomic { size, base, off, src, .. } => {
+            Op::Atomic { size, base, off, .. } => {
                 memory.access(at(base, off), size.bytes().into(), false);
-                memory.escape(before.reg(src));
             }
-            Op::Store { size, base, off, src } => {
+            Op::Store { size, base, off, .. } => {
                 memory.access(at(base, off), size.bytes().into(), true);
-                if let Operand::Reg(src) = src {
-                    memory.stored(before.reg(src), at(base, off));
-                }
             }
-            Op::StoreRelease { size, base, off, src } => {
+            Op::StoreRelease { size, base, off, .. } => {
                 memory.access(at(base, off), size.bytes().into(), true);
-                memory.stored(before.reg(src), at(base, off));
             }
             Op::Call(Callee::Helper(number)) => match Helper::get(number) {
                 Some(helper) => memory.helper(helper, before),
@@ -291,14 +326,6 @@ impl Memory {
         }
     }
 
-    /// A frame address that is stored somewhere: in a frame where loads are seen through
-    /// analysis it is harmless until it is passed on; elsewhere anybody can read through it.
-    fn stored(&mut self, value: Value, address: Value) {
-        if !matches!(address, Value::Frame { .. }) {
-            self.escape(value);
-        }
-    }
-
     /// Somebody may read at and above an address.
     fn escape(&mut self, value: Value) {
         match value {
@@ -329,7 +356,7 @@ impl Memory {
             }
             match arg {
                 Arg::Memory { access: Access::Write, .. } => {}
-                Arg::Memory { access: Access::Retain, .. } | Arg::CallbackCtx => {
+                Arg::CallbackCtx => {
                     if value.may_be_frame() {
                         self.reads.push(ALL);
                     }

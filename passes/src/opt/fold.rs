@@ -10,7 +10,7 @@ use crate::analysis::constants::{Facts, decide};
 use crate::analysis::state::State;
 use crate::analysis::value::Value;
 use crate::entity::{Block, Extern, Func, Inst, PerEntity, Section};
-use crate::ir::{InstData, Op, Program};
+use crate::ir::{Function, InstData, Op, Program};
 use crate::isa::{AluOp, Cond, Operand, Reg, Size, Width};
 use crate::opt::load_constant;
 
@@ -163,8 +163,7 @@ impl Patch {
     }
 
     /// Does it.
-    pub fn apply(self, program: &mut Program, func: Func) {
-        let function = &mut program.funcs[func];
+    pub fn apply(self, function: &mut Function) {
         for (inst, op) in self.replace {
             function.replace(inst, op);
         }

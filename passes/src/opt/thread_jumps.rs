@@ -3,7 +3,7 @@
 
 use crate::analysis::constants::{Facts, decide};
 use crate::entity::{Block, Func};
-use crate::ir::{Op, Program};
+use crate::ir::{Function, Op, Program};
 
 /// An edge that can go further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +39,7 @@ pub fn collect(program: &Program, facts: &Facts, func: Func) -> Vec<Thread> {
 
 /// Redirects the edges. A block with two edges to the same test keeps both where they are
 /// unless both lead to one place.
-pub fn apply(program: &mut Program, func: Func, threads: &[Thread]) {
-    let function = &mut program.funcs[func];
+pub fn apply(function: &mut Function, threads: &[Thread]) {
     for (i, thread) in threads.iter().enumerate() {
         let differs =
             |t: &Thread| t.from == thread.from && t.over == thread.over && t.to != thread.to;
