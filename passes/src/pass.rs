@@ -150,10 +150,10 @@ impl Driver<'_> {
         for _ in 0..MAX_ROUNDS {
             let before = self.edits();
             let folded = self.fold_constants()?;
+            self.clean_up()?;
             if !folded && self.edits() == before {
                 break;
             }
-            self.clean_up()?;
         }
         Ok(())
     }
@@ -196,7 +196,7 @@ impl Driver<'_> {
     /// What became useless in the functions that were changed.
     fn clean_up(&mut self) -> Result<(), PassError> {
         let facts = Facts::new(&self.program, self.roots, &self.log.levels);
-        let arguments = liveness::arguments(&self.program, &facts);
+        let arguments = liveness::arguments(&self.program, &facts, &self.log.changed);
         for func in self.program.funcs.keys() {
             if !self.log.changed[func] || !facts.is_reached(func) {
                 continue;
@@ -207,8 +207,10 @@ impl Driver<'_> {
             let copies = blocks
                 .flat_map(|&block| copy_propagation::collect(function, &live, block))
                 .collect();
-            let dead = dce::collect(&self.program, &live, func);
             self.step("copy_propagation", func, |function| replace_all(function, copies))?;
+            // Copies keep the facts, but not what is live.
+            let live = Liveness::new(&self.program, &facts, &arguments, func);
+            let dead = dce::collect(&self.program, &live, func);
             self.step("dce", func, |function| dce::apply(function, &dead))?;
             self.step("simplify_cfg", func, simplify_cfg::run)?;
             self.step("merge_tails", func, merge_tails::run)?;

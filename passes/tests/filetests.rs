@@ -70,7 +70,7 @@ fn fold(mut program: Program) -> Result<String, String> {
 fn passes(names: &[&str], mut program: Program) -> Result<String, String> {
     for &name in names {
         let facts = Facts::new(&program, &roots(&program), &PerEntity::default());
-        let arguments = liveness::arguments(&program, &facts);
+        let arguments = liveness::arguments(&program, &facts, &PerEntity::with_default(true));
         for func in program.funcs.keys().filter(|&func| facts.is_reached(func)) {
             let live = Liveness::new(&program, &facts, &arguments, func);
             let blocks = program.funcs[func].layout().to_vec();

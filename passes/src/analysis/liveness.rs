@@ -37,7 +37,10 @@ pub type Arguments = EntityVec<Func, RegSet>;
 
 /// Solves [`Arguments`] for all functions. Of a function that somebody outside can call or
 /// replace, and of an opaque one, every argument counts as read.
-pub fn arguments(program: &Program, facts: &Facts) -> Arguments {
+///
+/// Only functions that are `rewritten` lose their dead instructions; what such an instruction
+/// of another function reads must stay initialised.
+pub fn arguments(program: &Program, facts: &Facts, rewritten: &PerEntity<Func, bool>) -> Arguments {
     let all: RegSet = Reg::arguments().collect();
     let mut read: Arguments = program
         .funcs
@@ -55,7 +58,11 @@ pub fn arguments(program: &Program, facts: &Facts) -> Arguments {
                 continue;
             }
             let at_entry = match facts.func(id).blocks[entry] {
-                Some(_) => Liveness::new(program, facts, &read, id).at_start(entry).regs & all,
+                Some(_) => {
+                    let keeps_dead = !rewritten[id];
+                    let live = Liveness::solve(program, facts, &read, id, keeps_dead);
+                    live.at_start(entry).regs & all
+                }
                 None => all,
             };
             changed |= at_entry != read[id];
@@ -79,6 +86,8 @@ pub struct Liveness<'a> {
     /// Whether an address in the frame is kept where loads are not followed: every byte of
     /// the frame is live everywhere then.
     escapes: bool,
+    /// Whether dead instructions stay, so that what they read is live.
+    keeps_dead: bool,
     exits: PerEntity<Block, Option<Live>>,
 }
 
@@ -90,6 +99,16 @@ impl<'a> Liveness<'a> {
         arguments: &'a Arguments,
         func: Func,
     ) -> Liveness<'a> {
+        Self::solve(program, facts, arguments, func, false)
+    }
+
+    fn solve(
+        program: &'a Program,
+        facts: &'a Facts,
+        arguments: &'a Arguments,
+        func: Func,
+        keeps_dead: bool,
+    ) -> Liveness<'a> {
         let function = &program.funcs[func];
         let cfg = Cfg::new(function);
         let mut problem = Liveness {
@@ -98,6 +117,7 @@ impl<'a> Liveness<'a> {
             arguments,
             func,
             escapes: escapes(program, facts, func),
+            keeps_dead,
             exits: PerEntity::with_default(None),
         };
         let start = cfg.reverse_postorder().iter().map(|&b| (b, Live::NONE));
@@ -134,7 +154,7 @@ impl<'a> Liveness<'a> {
         for (inst, memory) in accesses.into_iter().rev() {
             let after = *live;
             let op = function.op(inst);
-            if is_dead(op, memory.address, &after) {
+            if !self.keeps_dead && is_dead(op, memory.address, &after) {
                 visit(inst, memory.address, &after, live);
                 continue;
             }
