@@ -8,6 +8,7 @@ mod draft;
 pub mod elf;
 mod error;
 pub mod lift;
+pub mod loads;
 pub mod lower;
 mod object;
 mod pipeline;

@@ -249,7 +249,7 @@ fn apply_variables(program: &mut Program, variables: &Variables<'_>) {
 /// The functions that somebody outside of the code can enter: programs; what data holds the
 /// address of; what no code calls, since somebody else may (a loader, a program that replaces
 /// it); what control runs into without a call.
-fn roots(object: &Object) -> Vec<Func> {
+pub(crate) fn roots(object: &Object) -> Vec<Func> {
     let program = object.program();
     let links = object.links();
     let mut roots: BTreeSet<Func> = program

@@ -1,0 +1,74 @@
+//! What can go wrong, and the exit code that it gives.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+
+/// Why the command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// A file that cannot be read.
+    #[error("{}: cannot read: {source}", shown(.path))]
+    Read { path: PathBuf, source: io::Error },
+    /// A file that cannot be written.
+    #[error("{}: cannot write: {source}", shown(.path))]
+    Write { path: PathBuf, source: io::Error },
+    /// Standard output that cannot be written.
+    #[error("standard output: cannot write: {0}")]
+    Stdout(#[from] io::Error),
+    /// An object that cannot be read or folded.
+    #[error("{}: {source}", shown(.path))]
+    Object { path: PathBuf, source: Box<bpfold::Error> },
+    /// A values file with a line that is not `NAME=VALUE`.
+    #[error("{}:{line}: {problem}", shown(.path))]
+    ValuesFile { path: PathBuf, line: usize, problem: String },
+    /// A value of a values file that cannot be given.
+    #[error("{}:{line}: {source}", shown(.path))]
+    Value { path: PathBuf, line: usize, source: Box<bpfold::Error> },
+    /// A function that the object does not have.
+    #[error("{}: no program or subprogram `{name}`, there are {}", shown(.path), .known.join(", "))]
+    NoFunction { path: PathBuf, name: String, known: Vec<String> },
+    /// A subcommand that there is not.
+    #[error("no subcommand `{name}`")]
+    NoSubcommand { name: String },
+}
+
+impl CliError {
+    /// An error of the library about a file.
+    pub fn object(path: &Path) -> impl FnOnce(bpfold::Error) -> CliError + '_ {
+        |source| CliError::Object { path: path.to_owned(), source: Box::new(source) }
+    }
+
+    /// Whether somebody stopped reading the output.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, CliError::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// The exit code that tells of it.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            CliError::Read { .. }
+            | CliError::Write { .. }
+            | CliError::Stdout(_)
+            | CliError::Object { .. }
+            | CliError::ValuesFile { .. }
+            | CliError::Value { .. }
+            | CliError::NoFunction { .. } => ExitCode::from(1),
+            CliError::NoSubcommand { .. } => ExitCode::from(2),
+        }
+    }
+
+    /// Tells standard error.
+    pub fn print(&self) {
+        let style = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
+        // Nobody is left to tell if standard error cannot be written.
+        let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {self}");
+    }
+}
+
+/// A path as messages name it.
+pub fn shown(path: &Path) -> String {
+    if super::files::is_stream(path) { "standard input".into() } else { path.display().to_string() }
+}

@@ -1,0 +1,70 @@
+//! `bpfold fold`: one object in, one out, and a summary.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use bpfold::{Fold, Object};
+
+use super::args::{FoldArgs, Format, Setting};
+use super::error::CliError;
+use super::{files, summary};
+
+/// Runs the subcommand.
+pub fn run(args: &FoldArgs) -> Result<(), CliError> {
+    let bytes = files::read(&args.object)?;
+    let error = || CliError::object(&args.object);
+    let object = Object::parse(&bytes).map_err(error())?;
+    let mut fold = Fold::new(&object).map_err(error())?.verify_each(args.verify_each);
+    for file in &args.values {
+        for (line, setting) in settings(file)? {
+            fold = fold.set(&setting.name, &setting.value).map_err(|source| CliError::Value {
+                path: file.clone(),
+                line,
+                source: Box::new(source),
+            })?;
+        }
+    }
+    for setting in &args.set {
+        fold = fold.set(&setting.name, &setting.value).map_err(error())?;
+    }
+    for pattern in &args.freeze {
+        fold = fold.freeze(pattern).map_err(error())?;
+    }
+    if args.freeze_all {
+        fold = fold.freeze_all();
+    }
+    let folded = fold.run().map_err(error())?;
+    files::write(&args.output, &folded.bytes)?;
+    let text = match args.format {
+        Format::Text => summary::text(&folded.report, args.verbose),
+        Format::Json => files::json(&folded.report),
+    };
+    if files::is_stream(&args.output) {
+        // The object is out: what happens to standard error is no error.
+        let _ = anstream::stderr().lock().write_all(text.as_bytes());
+        Ok(())
+    } else {
+        Ok(anstream::stdout().lock().write_all(text.as_bytes())?)
+    }
+}
+
+/// The settings in a file with their line numbers, from 1: a `NAME=VALUE` on each line, empty
+/// lines and those that begin with `#` left out.
+fn settings(path: &Path) -> Result<Vec<(usize, Setting)>, CliError> {
+    let bytes = files::read(path)?;
+    let bad =
+        |line, problem: String| CliError::ValuesFile { path: PathBuf::from(path), line, problem };
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let before = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+        let line = 1 + before.filter(|byte| **byte == b'\n').count();
+        bad(line, "expected UTF-8".to_owned())
+    })?;
+    let lines = text.lines().map(str::trim).enumerate().map(|(at, line)| (at + 1, line));
+    lines
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+        .map(|(at, line)| match line.parse() {
+            Ok(setting) => Ok((at, setting)),
+            Err(problem) => Err(bad(at, problem)),
+        })
+        .collect()
+}

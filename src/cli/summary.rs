@@ -1,0 +1,206 @@
+//! The summary of a fold for people.
+
+use std::fmt::Write;
+
+use anstyle::Style;
+use bpfold::Report;
+use bpfold::report::{Dropped, FunctionKind, FunctionReport, Location, Note};
+
+use super::table::{Align, Table};
+
+/// The summary; with `verbose` each branch and load.
+pub fn text(report: &Report, verbose: bool) -> String {
+    let mut out = Summary { text: String::new() };
+    out.functions(report);
+    if verbose {
+        out.branches(report);
+        out.loads(report);
+    }
+    out.dropped(&report.dropped);
+    out.open(report);
+    report.notes.iter().for_each(|note| out.line(&format!("note: {}", describe(note))));
+    let (before, after) = (report.size_before, report.size_after);
+    let change = match change(before, after).as_str() {
+        "" => String::new(),
+        change => format!(" ({change})"),
+    };
+    out.line(&format!("file: {before} → {after} bytes{change}"));
+    out.text
+}
+
+struct Summary {
+    text: String,
+}
+
+impl Summary {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    fn heading(&mut self, heading: &str) {
+        let bold = Style::new().bold();
+        self.line(&format!("{bold}{heading}{bold:#}"));
+    }
+
+    fn functions(&mut self, report: &Report) {
+        let columns = [
+            ("FUNCTION", Align::Left),
+            ("SECTION", Align::Left),
+            ("INSTRUCTIONS", Align::Right),
+            ("AFTER", Align::Right),
+            ("", Align::Right),
+            ("BRANCHES DECIDED", Align::Right),
+            ("LOADS FOLDED", Align::Right),
+        ];
+        let mut table = Table::new(&columns);
+        for function in &report.functions {
+            let here = |at: &Location| at.function == function.name;
+            let (before, after) = (function.before, function.after);
+            table.row([
+                function.name.clone(),
+                format!("{}{}", function.section, kind(function)),
+                before.to_string(),
+                if after == 0 { "dropped".to_owned() } else { after.to_string() },
+                if after == 0 { String::new() } else { change(before.into(), after.into()) },
+                report.branches.iter().filter(|branch| here(&branch.at)).count().to_string(),
+                report.loads.iter().filter(|load| here(&load.at)).count().to_string(),
+            ]);
+        }
+        let (before, after) = (report.instructions_before(), report.instructions_after());
+        table.row([
+            "all".to_owned(),
+            String::new(),
+            before.to_string(),
+            after.to_string(),
+            change(before, after),
+            report.branches.len().to_string(),
+            report.loads.len().to_string(),
+        ]);
+        self.text.push_str(&table.to_text(""));
+    }
+
+    fn branches(&mut self, report: &Report) {
+        if report.branches.is_empty() {
+            return;
+        }
+        self.heading("branches decided");
+        for branch in &report.branches {
+            let value = |value: Option<u64>| value.map_or("?".to_owned(), |v| format!("{v:#x}"));
+            let taken = if branch.taken { "always" } else { "never" };
+            let (left, right) = (value(branch.left), value(branch.right));
+            let condition = &branch.condition;
+            let place = place(&branch.at);
+            self.line(&format!("  {place}: {condition} ({left}, {right}) is {taken} taken"));
+        }
+    }
+
+    fn loads(&mut self, report: &Report) {
+        if report.loads.is_empty() {
+            return;
+        }
+        self.heading("loads folded");
+        for load in &report.loads {
+            let what = match &load.variable {
+                Some(variable) => variable.clone(),
+                None => format!("{}+{:#x}", load.section, load.offset),
+            };
+            let place = place(&load.at);
+            self.line(&format!("  {place}: {what} is {:#x} ({} bytes)", load.value, load.size));
+        }
+    }
+
+    fn dropped(&mut self, dropped: &Dropped) {
+        let lists = [
+            ("subprograms", &dropped.functions),
+            ("sections", &dropped.sections),
+            ("variables", &dropped.variables),
+        ];
+        let counts = [
+            ("instruction", dropped.instructions as usize),
+            ("relocation", dropped.relocations),
+            ("func_info record", dropped.func_info),
+            ("line_info record", dropped.line_info),
+            ("CO-RE record", dropped.core_relo),
+        ];
+        let counts: Vec<String> = counts
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(what, count)| format!("{count} {what}{}", if *count == 1 { "" } else { "s" }))
+            .collect();
+        let lists = lists.iter().filter(|(_, names)| !names.is_empty());
+        let lists: Vec<String> =
+            lists.map(|(what, names)| format!("  {what}: {}", names.join(", "))).collect();
+        if counts.is_empty() && lists.is_empty() {
+            self.line("dropped: nothing");
+            return;
+        }
+        self.line(&format!("dropped: {}", counts.join(", ")));
+        lists.iter().for_each(|list| self.line(list));
+    }
+
+    fn open(&mut self, report: &Report) {
+        if report.open.is_empty() {
+            return;
+        }
+        self.line("left open: --set NAME=VALUE gives a value, --freeze NAME takes the stored one");
+        let columns = [("", Align::Left), ("", Align::Left), ("", Align::Left)];
+        let mut table = Table::new(&columns);
+        for open in &report.open {
+            let members = match open.final_members.as_slice() {
+                [] => String::new(),
+                members => format!("a loader must leave {} as it is", members.join(", ")),
+            };
+            table.row([open.name.clone(), open.type_name.clone().unwrap_or_default(), members]);
+        }
+        self.text.push_str(&table.rows_to_text("  "));
+    }
+}
+
+/// A kind of function, where it is not what its section tells.
+fn kind(function: &FunctionReport) -> &'static str {
+    match function.kind {
+        FunctionKind::Program => "",
+        FunctionKind::Global => " (global)",
+        FunctionKind::Static => " (static)",
+    }
+}
+
+/// By how much something became less or more, in percent.
+fn change(before: u64, after: u64) -> String {
+    if before == after || before == 0 {
+        return String::new();
+    }
+    let percent = (after as f64 - before as f64) * 100.0 / before as f64;
+    format!("{percent:+.0} %")
+}
+
+/// Where an instruction is, in the terms of the source if those are known.
+fn place(at: &Location) -> String {
+    let mut text = at.function.clone();
+    // Writing to a string does not fail.
+    if let Some(instruction) = at.instruction {
+        let _ = write!(text, "+{instruction}");
+    }
+    if let Some(source) = &at.source {
+        let file = source.file.rsplit('/').next().unwrap_or(&source.file);
+        let _ = write!(text, ", {file}:{} `{}`", source.line, source.text.trim());
+    }
+    text
+}
+
+fn describe(note: &Note) -> String {
+    match note {
+        Note::Opaque { function, reason, instruction } => {
+            format!("{function} is carried untouched: {reason} (instruction {instruction})")
+        }
+        Note::DwarfDropped => "DWARF is gone: code has moved".to_owned(),
+        Note::FoldedLess { function } => {
+            format!("not everything in {function} is folded: it would have grown")
+        }
+        Note::UnusedSectionKept { section } => {
+            format!("{section} stays: nothing reads it, but variables in it can still be set")
+        }
+        other => format!("{other:?}"),
+    }
+}

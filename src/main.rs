@@ -1,0 +1,7 @@
+//! The `bpfold` command; see `bpfold --help`.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}
