@@ -67,7 +67,7 @@ fn generated_programs_are_well_formed_and_complete() {
 #[test]
 fn folding_keeps_behaviour() {
     let (mut cases, mut folded) = (0, 0);
-    for seed in seeds(400) {
+    for seed in seeds(600) {
         cases += 1;
         check_rewrite(seed, &Case::from_seed(seed), |program| {
             let options = Options { verify_each: true, ..Options::default() };

@@ -180,7 +180,7 @@ impl<'a> Body<'a> {
     fn statement(&mut self) {
         self.budget = self.budget.saturating_sub(1);
         let nests = self.depth < MAX_DEPTH && self.budget > 0;
-        match self.c.below(32) {
+        match self.c.below(36) {
             0..=5 => self.compute(),
             6 => self.copy(),
             7..=10 => self.load(),
@@ -196,8 +196,16 @@ impl<'a> Body<'a> {
             26 if nests && self.loops < 2 => self.may_goto_loop(),
             27 if nests => self.lookup(),
             28 | 29 => self.helper(),
-            30 if self.loops < 2 => self.call_function(),
-            31 if self.c.chance(1, 3) => self.early_exit(),
+            30 | 31 if self.loops < 2 => match self.c.below(3) {
+                0 => self.run_callback(),
+                _ => self.call_function(),
+            },
+            32 if self.c.chance(1, 3) => self.early_exit(),
+            33 => {
+                let src = self.scalar();
+                self.show(src);
+            }
+            34 | 35 => self.store_to_caller(),
             _ => self.load(),
         }
     }

@@ -202,11 +202,77 @@ impl Body<'_> {
         }
     }
 
+    /// A store to memory that a caller lent.
+    pub(super) fn store_to_caller(&mut self) {
+        let lent = |value| match value {
+            Value::Pointer(Pointer { target: Target::Lent(_), .. }) => true,
+            Value::Nothing | Value::Scalar | Value::Pointer(_) => false,
+        };
+        let bases = self.state.holding(lent);
+        if bases.is_empty() {
+            return self.store();
+        }
+        let base = self.c.pick(&bases);
+        if let Value::Pointer(pointer) = self.state.regs[base.index()] {
+            let (low, high) = self.bounds(pointer.target);
+            let (at, size) = self.piece(low, (high - low) as u32);
+            let src = self.stored_keeping(base);
+            self.emit(Op::Store { size, base, off: (at - pointer.offset) as i16, src });
+        }
+    }
+
     fn register_keeping(&mut self, base: Reg) -> Operand {
         let locked = std::mem::replace(&mut self.state.locked_regs[base.index()], true);
         let src = self.scalar();
         self.state.locked_regs[base.index()] = locked;
         Operand::Reg(src)
+    }
+
+    /// A piece of at most 8 bytes of frame memory.
+    fn piece(&mut self, offset: i32, len: u32) -> (i32, Size) {
+        let sizes: Vec<Size> = [Size::B, Size::H, Size::W, Size::DW]
+            .into_iter()
+            .filter(|size| size.bytes() <= len)
+            .collect();
+        let size = self.c.pick(&sizes);
+        (offset + self.c.below((len - size.bytes()) as usize + 1) as i32, size)
+    }
+
+    /// Stores a number to a piece of the frame that is not locked.
+    pub(super) fn store_number(&mut self, offset: i32, len: u32) {
+        let (at, size) = self.piece(offset, len);
+        let src = self.free_reg();
+        let value = self.c.number();
+        self.mov_number(src, value);
+        self.emit(store(size, at, Operand::Reg(src)));
+        self.state.write_frame(at, size.bytes());
+    }
+
+    /// Loads a piece of the frame and shows it to the outside.
+    pub(super) fn show_frame(&mut self, offset: i32, len: u32) {
+        let (at, size) = self.piece(offset, len);
+        let dst = self.free_reg();
+        let off = at as i16;
+        self.emit(Op::Load { size, signed: false, dst, base: Reg::FP, off });
+        self.set(dst, Value::Scalar);
+        self.show(dst);
+    }
+
+    /// Stores a register to writable data, where everybody sees it.
+    pub(super) fn show(&mut self, src: Reg) {
+        let writable = |section: &Section| {
+            let data = self.program.sections.get(*section);
+            data.is_some_and(|data| !data.read_only && data.bytes.len() >= 8)
+        };
+        let Some(section) = self.program.sections.keys().find(writable) else { return };
+        let locked = std::mem::replace(&mut self.state.locked_regs[src.index()], true);
+        let base = self.free_reg();
+        self.state.locked_regs[src.index()] = locked;
+        let offset = self.c.below(self.bounds(Target::Section(section)).1 as usize - 7) as i64;
+        self.emit(Op::LdImm64 { dst: base, imm: Imm64::Section { section, offset } });
+        self.emit(Op::Store { size: Size::DW, base, off: 0, src: Operand::Reg(src) });
+        let target = Target::Section(section);
+        self.set(base, Value::Pointer(Pointer { target, offset: offset as i32 }));
     }
 
     /// Spills a pointer.
@@ -307,6 +373,9 @@ impl Body<'_> {
         if self.c.chance(1, 2) {
             if let Some(offset) = self.frame_place(8, false) {
                 self.initialise(offset, 8);
+                if self.c.chance(1, 2) {
+                    self.store_number(offset, 8);
+                }
                 self.make_pointer(dst, Pointer { target: Target::Frame, offset });
                 self.emit(Op::Alu { width, op: AluOp::Add, dst, src: Operand::Reg(index) });
                 self.set(dst, Value::Nothing);
@@ -314,6 +383,9 @@ impl Body<'_> {
                     let src = self.stored();
                     self.emit(Op::Store { size: Size::B, base: dst, off: 0, src });
                     self.state.write_frame(offset, 8);
+                    if self.c.chance(1, 2) {
+                        self.show_frame(offset, 8);
+                    }
                 } else {
                     self.emit(Op::Load { size: Size::B, signed: false, dst, base: dst, off: 0 });
                     self.set(dst, Value::Scalar);

@@ -54,6 +54,9 @@ impl Body<'_> {
             return self.lowest_memory(index, len);
         }
         self.initialise(offset, len);
+        if writes && self.c.chance(1, 2) {
+            self.store_number(offset, len);
+        }
         let pointer = Pointer { target: Target::Frame, offset };
         self.argument(index, |body, dst| body.make_pointer(dst, pointer));
         (offset, len)
@@ -90,12 +93,18 @@ impl Body<'_> {
             self.state.write_frame(*offset, *len);
         }
         self.state.after_call(result);
+        for (offset, len) in lent {
+            if self.c.chance(1, 2) {
+                self.show_frame(*offset, *len);
+            }
+        }
     }
 
     fn call_helper(&mut self, name: &str, lent: &[Lent]) {
         let number = Helper::by_name(name).map_or(0, |helper| helper.number);
         self.finish_call(Callee::Helper(number), lent, Value::Scalar);
-        if self.c.chance(1, 2)
+        if self.state.regs[0] == Value::Scalar
+            && self.c.chance(1, 2)
             && let Some(saved) = self.saved_reg()
         {
             self.mov(saved, Reg::R0);
@@ -257,7 +266,7 @@ impl Body<'_> {
         self.finish_call(Callee::Func(*func), &lent, result);
     }
 
-    fn run_callback(&mut self) {
+    pub(super) fn run_callback(&mut self) {
         let callbacks: Vec<usize> =
             (0..self.callees.len()).filter(|index| self.callees[*index].1.callback).collect();
         if callbacks.is_empty() || self.calls == 0 || self.loops > 1 {
