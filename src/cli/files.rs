@@ -52,16 +52,18 @@ fn replace(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io::R
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
     };
+    fs::metadata(dir)?;
     let mut builder = Builder::new();
     builder.prefix(".bpfold-");
     // Without this a temporary file is its owner's only. The umask applies.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(dir)?;
+    // Its errors name the temporary file, which helps nobody.
+    let mut file = builder.tempfile_in(dir).map_err(|error| io::Error::from(error.kind()))?;
     if let Some(permissions) = permissions {
         file.as_file().set_permissions(permissions)?;
     }
-    file.write_all(bytes)?;
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use bpfold::loads::{Load, loads};
 use bpfold::variables::{Finality, Row};
-use bpfold::{FoldedWith, Object};
+use bpfold::{Fold, FoldedWith, Object};
 use serde::Serialize;
 
 use super::args::{Format, VarsArgs};
@@ -49,7 +49,9 @@ pub fn run(args: &VarsArgs) -> Result<(), CliError> {
 
 impl Listing {
     fn new(object: &Object) -> Result<Listing, bpfold::Error> {
-        let variables = object.variables()?;
+        // Values of an earlier fold that can still be overwritten count as final here.
+        let fold = Fold::new(object)?;
+        let variables = fold.variables();
         let loads = loads(object);
         let entry = |row: Row| Entry { loads: count(&loads, &row), row, members: Vec::new() };
         let entries = variables.iter().zip(variables.rows()).map(|(variable, row)| {
