@@ -23,3 +23,8 @@ pub use object::Object;
 pub use pipeline::{Fold, Folded};
 pub use record::FoldedWith;
 pub use report::Report;
+
+/// The examples of the README are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -7,6 +7,8 @@
 //! - Every example's text before and after folding is a snapshot.
 //! - Every command of the README runs.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -1,0 +1,69 @@
+#!/bin/sh
+# Checks formatting and lints, and runs the tests of both crates: ./test.sh
+#
+# On Debian it first installs what is missing, if it may; elsewhere it names what is missing
+# and runs the rest. With CI=true nothing may be missing: tests that compare with a compiler,
+# a loader or the kernel then fail where they otherwise say that they were left out.
+set -eu
+cd "$(dirname "$0")"
+
+# A command that shows that a package is there, and the package.
+needs='
+cc build-essential
+clang-14 clang-14
+llvm-strip-14 llvm-14
+bpf-gcc gcc-bpf
+bpftool bpftool
+pkg-config pkg-config
+make make
+'
+# Packages without commands: a file that shows that it is there, and the package.
+needs_files='
+/usr/include/bpf/bpf_helpers.h libbpf-dev
+/usr/include/libelf.h libelf-dev
+/usr/include/zlib.h zlib1g-dev
+/usr/include/linux/bpf.h linux-libc-dev
+'
+# bpftool and its kind are in sbin, which not every user's PATH has.
+PATH=$PATH:/usr/sbin:/sbin
+
+missing() {
+	echo "$needs" | while read -r command package; do
+		[ -z "$command" ] || command -v "$command" > /dev/null || echo "$package"
+	done
+	echo "$needs_files" | while read -r file package; do
+		[ -z "$file" ] || [ -e "$file" ] || echo "$package"
+	done
+}
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+packages=$(missing)
+if [ -n "$packages" ] && command -v apt-get > /dev/null && as_root true 2> /dev/null; then
+	as_root apt-get update -q
+	for package in $packages; do
+		# Releases differ in what they have.
+		as_root env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -q -y --no-install-recommends "$package" || true
+	done
+	packages=$(missing)
+fi
+if ! command -v cargo > /dev/null; then
+	echo "cargo is missing: see https://rustup.rs" >&2
+	exit 1
+fi
+if ! bpftool prog list > /dev/null 2>&1; then
+	packages="$packages the right to call bpf(2)"
+fi
+if [ -n "$packages" ]; then
+	echo "missing:" $packages >&2
+	if [ "${CI:-}" = true ]; then exit 1; fi
+fi
+
+set -x
+cargo fmt --all --check
+cargo clippy --workspace --all-targets --all-features -- -D warnings
+cargo check --no-default-features
+cargo test --workspace
