@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the objects of this directory from mini.c. Each is what another writer of ELF
-# files lays out: three compilers, llvm-strip, libbpf's linker, both byte orders.
+# Builds the objects of this directory. Those from mini.c are what different writers of ELF
+# files lay out: three compilers, llvm-strip, libbpf's linker, both byte orders.
 set -eu
 cd "$(dirname "$0")"
 base="-O2 -g -Wall -fdebug-compilation-dir=."
@@ -10,3 +10,5 @@ clang-19 $base -target bpfeb -mcpu=v3 -c mini.c -o mini-clang19-be.o
 llvm-strip-19 -g mini-clang19.o -o mini-stripped.o
 bpftool gen object mini-linked.o mini-clang19.o
 bpf-gcc -O2 -Wall -c mini.c -o mini-gcc.o
+clang-19 $base -target bpfel -mcpu=v3 -c places.c -o places.o
+clang-19 $base -target bpfeb -mcpu=v3 -c places.c -o places-be.o
