@@ -157,7 +157,7 @@ fn examples_before_and_after() {
     let scratch = Scratch::new();
     for (example, folds) in FOLDS {
         let object = format!("examples/{example}.bpf.o");
-        let before = text(scratch.sh(&format!("bpfold dump {object}")));
+        let before = text(scratch.sh(&format!("bpfold dump --source {object}")));
         snapshots().bind(|| insta::assert_snapshot!(format!("dump_{example}"), before));
         for (name, arguments) in folds {
             let fold = format!("bpfold fold --verify-each {object} {arguments} -o folded.o");

@@ -1,12 +1,13 @@
 //! `bpfold dump`: programs as text or as graphs.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
 use bpfold::Object;
 use bpfold::btf::Btf;
 use bpfold::passes::cfg::Cfg;
-use bpfold::passes::entity::{Func, Inst};
+use bpfold::passes::entity::{Block, Func, Inst};
 use bpfold::passes::text::{Annotate, Printer};
 
 use super::args::DumpArgs;
@@ -18,7 +19,7 @@ pub fn run(args: &DumpArgs) -> Result<(), CliError> {
     let bytes = files::read(&args.object)?;
     let object = Object::parse(&bytes).map_err(CliError::object(&args.object))?;
     let funcs = chosen(&object, args)?;
-    let source = Source { object: &object, btf: object.btf() };
+    let source = Source { object: &object, btf: object.btf(), last: RefCell::default() };
     let mut printer = Printer::new(object.program());
     if args.source {
         printer = printer.annotate(&source);
@@ -68,19 +69,31 @@ fn dot(object: &Object, printer: &Printer<'_>, func: Func) -> String {
     Cfg::new(function).dot(&function.name, |block| printer.block(func, block).to_string())
 }
 
-/// Shows the source lines of an object's line_info.
+/// Shows the source lines of an object's line_info, each once in a row of instructions.
 struct Source<'a> {
     object: &'a Object,
     btf: Option<&'a Btf>,
+    /// What was shown last in this block.
+    last: RefCell<String>,
 }
 
 impl Annotate for Source<'_> {
+    fn before_block(&self, _: Func, _: Block) -> Option<String> {
+        self.last.borrow_mut().clear();
+        None
+    }
+
     fn before_inst(&self, func: Func, inst: Inst) -> Option<String> {
         let data = self.object.program().funcs.get(func)?.inst(inst);
         let line = data.line.filter(|_| data.line_starts)?;
         let (record, btf) = (&self.object.links().lines.get(line)?.record, self.btf?);
+        if record.line() == 0 {
+            return None;
+        }
         let file = btf.str(record.file_name_off);
         let file = file.rsplit('/').next().unwrap_or(file);
-        Some(format!("{file}:{}: {}", record.line(), btf.str(record.line_off).trim()))
+        let text = format!("{file}:{}: {}", record.line(), btf.str(record.line_off).trim());
+        let last = self.last.replace(text.clone());
+        (text != last).then_some(text)
     }
 }
