@@ -77,31 +77,46 @@ impl Facts {
         self.funcs[func].entry.is_some()
     }
 
-    /// Calls `visit` for each instruction of a block that is reached, with the states before
-    /// and after it. Instructions after a call that never returns are not reached.
+    /// Calls `visit` for each instruction of a block that is reached, before and after it.
+    /// Says whether the end of the block is reached: it is not if a call in it never returns.
     pub fn walk(
         &self,
         program: &Program,
         func: Func,
         block: Block,
-        mut visit: impl FnMut(Inst, &State, &State),
-    ) {
-        let Some(state) = &self.funcs[func].blocks[block] else { return };
+        mut visit: impl FnMut(Inst, At<'_>),
+    ) -> bool {
+        let Some(state) = &self.funcs[func].blocks[block] else { return false };
         let function = &program.funcs[func];
+        let transfer = Transfer { program, facts: &self.funcs, levels: &self.levels, func };
         let mut state = state.clone();
         for &inst in &function.block(block).insts {
-            let before = state.clone();
-            let transfer = Transfer { program, facts: &self.funcs, levels: &self.levels, func };
-            if !transfer.inst(&mut state, inst, function.inst(inst)) {
-                visit(inst, &before, &state);
-                return;
+            visit(inst, At::Before(&state));
+            let goes_on = transfer.inst(&mut state, inst, function.inst(inst));
+            visit(inst, At::After(&state));
+            if !goes_on {
+                return false;
             }
-            visit(inst, &before, &state);
         }
+        true
     }
-}
 
-impl Facts {
+    /// Calls `visit` for each instruction of a block that is reached, with what is known
+    /// before it.
+    pub fn walk_before(
+        &self,
+        program: &Program,
+        func: Func,
+        block: Block,
+        mut visit: impl FnMut(Inst, &State),
+    ) {
+        self.walk(program, func, block, |inst, at| {
+            if let At::Before(state) = at {
+                visit(inst, state);
+            }
+        });
+    }
+
     /// Calls `visit` for each edge out of a block that can be taken, with the state on it.
     pub fn out_edges(
         &self,
@@ -111,16 +126,25 @@ impl Facts {
         mut visit: impl FnMut(Block, &State),
     ) {
         let function = &program.funcs[func];
-        let mut end = self.funcs[func].blocks[block].clone();
-        let mut reached = 0;
-        self.walk(program, func, block, |_, _, after| {
-            end = Some(after.clone());
-            reached += 1;
-        });
-        if let (Some(end), true) = (end, reached == function.block(block).insts.len()) {
-            flow_out(function, block, end, &mut |to, state| visit(to, &state));
+        let Some(state) = &self.funcs[func].blocks[block] else { return };
+        let transfer = Transfer { program, facts: &self.funcs, levels: &self.levels, func };
+        let mut end = state.clone();
+        for &inst in &function.block(block).insts {
+            if !transfer.inst(&mut end, inst, function.inst(inst)) {
+                return;
+            }
         }
+        flow_out(function, block, end, &mut |to, state| visit(to, &state));
     }
+}
+
+/// A point of a walk.
+#[derive(Clone, Copy, Debug)]
+pub enum At<'a> {
+    /// Before an instruction.
+    Before(&'a State),
+    /// After it.
+    After(&'a State),
 }
 
 struct Solver<'a> {
@@ -288,10 +312,11 @@ pub fn decide(state: &State, width: Width, cond: Cond, dst: Reg, src: Operand) -
                     && (matches!(src, Operand::Imm(_))
                         || Number::refine(width, cond.swapped(), holds, &b, &a).is_some())
             };
+            // Neither can be where the state is one that no run has.
             match (can_be(true), can_be(false)) {
                 (true, false) => Some(true),
-                (false, true) => Some(false),
-                (true, true) | (false, false) => None,
+                (false, true) | (false, false) => Some(false),
+                (true, true) => None,
             }
         }
         _ => None,
@@ -311,12 +336,11 @@ fn edge(
         return None;
     }
     let mut state = state.clone();
-    let (a, b) = (state.reg(dst), operand(&state, src));
-    if let (Value::Number(x), Value::Number(y)) = (a, b) {
-        let refined = Number::refine(width, cond, holds, &x, &y)?;
+    if let (Value::Number(x), Value::Number(y)) = (state.reg(dst), operand(&state, src)) {
+        let refined = Number::refine(width, cond, holds, &x, &y).unwrap_or(x);
         state.learn(dst, Value::Number(refined));
         if let Operand::Reg(src) = src {
-            let refined = Number::refine(width, cond.swapped(), holds, &y, &x)?;
+            let refined = Number::refine(width, cond.swapped(), holds, &y, &x).unwrap_or(y);
             state.learn(src, Value::Number(refined));
         }
     }

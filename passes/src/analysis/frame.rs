@@ -5,6 +5,8 @@
 //! values; bytes against a spilled value give the join with what the bytes are as a number.
 //! Offsets are bytes from the top of the frame (`r10`), -512 to -1.
 
+use std::rc::Rc;
+
 use crate::analysis::number::Number;
 use crate::analysis::value::Value;
 use crate::isa::{self, Endian, Size};
@@ -12,6 +14,8 @@ use crate::isa::{self, Endian, Size};
 /// Bytes of a frame (`MAX_BPF_STACK` of the kernel).
 pub const FRAME_SIZE: i64 = 512;
 const SLOTS: usize = FRAME_SIZE as usize / 8;
+/// Slots that are shared between states as one.
+const GROUP: usize = 8;
 
 /// Values that are known to be equal have the same number; 0 is none.
 pub type Equal = u32;
@@ -164,7 +168,8 @@ fn covered(offset: i64, len: i64) -> impl Iterator<Item = (usize, u8)> {
 /// The 512 bytes of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    slots: [Slot; SLOTS],
+    /// The slots from the lowest address on, shared in groups: states differ in few of them.
+    groups: [Rc<[Slot; GROUP]>; SLOTS / GROUP],
     /// Whether some spilled value can be known to be equal to another.
     equalities: bool,
 }
@@ -172,7 +177,22 @@ pub struct Frame {
 impl Frame {
     /// A frame of which nothing is known, and that holds no address.
     pub fn new() -> Frame {
-        Frame { slots: [UNKNOWN; SLOTS], equalities: false }
+        Frame::filled(UNKNOWN)
+    }
+
+    fn filled(slot: Slot) -> Frame {
+        let group = Rc::new([slot; GROUP]);
+        Frame { groups: std::array::from_fn(|_| Rc::clone(&group)), equalities: false }
+    }
+
+    fn slot(&self, slot: usize) -> &Slot {
+        &self.groups[slot / GROUP][slot % GROUP]
+    }
+
+    fn set_slot(&mut self, slot: usize, value: Slot) {
+        if *self.slot(slot) != value {
+            Rc::make_mut(&mut self.groups[slot / GROUP])[slot % GROUP] = value;
+        }
     }
 
     /// A frame that can hold anything.
@@ -186,10 +206,18 @@ impl Frame {
     pub fn join(&mut self, other: &Frame, widen: bool, endian: Endian) -> bool {
         let mut changed = false;
         self.equalities |= other.equalities;
-        for (a, b) in self.slots.iter_mut().zip(&other.slots) {
-            let joined = a.join(b, widen, endian);
-            changed |= joined != *a;
-            *a = joined;
+        for (a, b) in self.groups.iter_mut().zip(&other.groups) {
+            if Rc::ptr_eq(a, b) || a == b {
+                continue;
+            }
+            let joined: [Slot; GROUP] = std::array::from_fn(|i| a[i].join(&b[i], widen, endian));
+            if joined == **b {
+                *a = Rc::clone(b);
+                changed = true;
+            } else if joined != **a {
+                *a = Rc::new(joined);
+                changed = true;
+            }
         }
         changed
     }
@@ -208,11 +236,11 @@ impl Frame {
             return unknown;
         }
         if let (0, Size::DW) = (start % 8, size) {
-            return self.slots[start / 8].value(endian);
+            return self.slot(start / 8).value(endian);
         }
         let (mut bytes, mut known) = ([0; 8], 0);
         for i in 0..len {
-            let (from, mask) = self.slots[(start + i) / 8].as_bytes();
+            let (from, mask) = self.slot((start + i) / 8).as_bytes();
             if mask & (1 << ((start + i) % 8)) != 0 {
                 bytes[i] = from[(start + i) % 8];
                 known |= 1 << i;
@@ -223,7 +251,7 @@ impl Frame {
             Endian::Little => start % 8 == 0,
             Endian::Big => (start + len).is_multiple_of(8),
         };
-        if let Slot::Spill(Tracked { value: Value::Number(n), .. }) = self.slots[start / 8]
+        if let Slot::Spill(Tracked { value: Value::Number(n), .. }) = self.slot(start / 8)
             && low_end
         {
             loaded = n.zero_extend(size);
@@ -240,7 +268,7 @@ impl Frame {
         let aligned = offset % 8 == 0 && size == Size::DW;
         if aligned && constant.is_none() {
             if let Some((slot, _)) = covered(offset, 8).next() {
-                self.slots[slot] = Slot::Spill(stored);
+                self.set_slot(slot, Slot::Spill(stored));
                 self.equalities |= stored.equal != 0;
             }
             return;
@@ -251,7 +279,7 @@ impl Frame {
         });
         let mut at = 0;
         for (slot, mask) in covered(offset, size.bytes().into()) {
-            let (mut held, mut known) = self.slots[slot].as_bytes();
+            let (mut held, mut known) = self.slot(slot).as_bytes();
             for i in (0..8).filter(|i| mask & (1 << i) != 0) {
                 known &= !(1 << i);
                 if let Some(byte) = bytes.and_then(|b| b.get(at).copied()) {
@@ -260,44 +288,45 @@ impl Frame {
                 }
                 at += 1;
             }
-            self.slots[slot] = Slot::bytes(held, known);
+            self.set_slot(slot, Slot::bytes(held, known));
         }
     }
 
     /// Forgets `len` bytes from `offset` on; what is there now holds no address.
     pub fn clobber(&mut self, offset: i64, len: i64) {
         for (slot, mask) in covered(offset, len) {
-            let (bytes, known) = self.slots[slot].as_bytes();
-            self.slots[slot] = Slot::bytes(bytes, known & !mask);
+            let (bytes, known) = self.slot(slot).as_bytes();
+            self.set_slot(slot, Slot::bytes(bytes, known & !mask));
         }
     }
 
     /// Forgets everything; what is there now can be anything.
     pub fn clobber_all(&mut self) {
-        self.slots = [Slot::Spill(Tracked::new(Value::ANY)); SLOTS];
+        *self = Frame::filled(Slot::Spill(Tracked::new(Value::ANY)));
     }
 
     /// Takes the bytes of `touched` from `other`.
     pub fn take(&mut self, other: &Frame, touched: &FrameBytes) {
         self.equalities |= other.equalities;
-        for ((own, theirs), &mask) in self.slots.iter_mut().zip(&other.slots).zip(&touched.0) {
+        for (slot, &mask) in touched.0.iter().enumerate() {
             if mask == 0xff {
-                *own = *theirs;
+                self.set_slot(slot, *other.slot(slot));
             } else if mask != 0 {
-                let (mut bytes, mut known) = own.as_bytes();
-                let (new, new_known) = theirs.as_bytes();
+                let (mut bytes, mut known) = self.slot(slot).as_bytes();
+                let (new, new_known) = other.slot(slot).as_bytes();
                 for i in (0..8).filter(|i| mask & (1 << i) != 0) {
                     bytes[i] = new[i];
                     known = (known & !(1 << i)) | (new_known & (1 << i));
                 }
-                *own = Slot::bytes(bytes, known);
+                self.set_slot(slot, Slot::bytes(bytes, known));
             }
         }
     }
 
     /// Whether some slot can hold a frame address.
     pub fn holds_frame_address(&self) -> bool {
-        self.slots.iter().any(|s| matches!(s, Slot::Spill(t) if t.value.may_be_frame()))
+        let mut slots = self.groups.iter().flat_map(|group| group.iter());
+        slots.any(|s| matches!(s, Slot::Spill(t) if t.value.may_be_frame()))
     }
 
     /// Whether some spilled value can be known to be equal to another.
@@ -308,18 +337,19 @@ impl Frame {
     /// Lets the spilled value of an aligned 8-byte slot be known to be equal to another.
     pub fn set_equal(&mut self, offset: i64, equal: Equal) {
         if let Some((slot, 0xff)) = covered(offset, 8).next()
-            && let Slot::Spill(tracked) = &mut self.slots[slot]
+            && let Slot::Spill(tracked) = *self.slot(slot)
         {
-            tracked.equal = equal;
+            self.set_slot(slot, Slot::Spill(Tracked { equal, ..tracked }));
             self.equalities = true;
         }
     }
 
     /// Changes every spilled value.
     pub fn map_spills(&mut self, mut f: impl FnMut(&mut Tracked)) {
-        for slot in &mut self.slots {
-            if let Slot::Spill(tracked) = slot {
-                f(tracked);
+        for slot in 0..SLOTS {
+            if let Slot::Spill(mut tracked) = *self.slot(slot) {
+                f(&mut tracked);
+                self.set_slot(slot, Slot::Spill(tracked));
             }
         }
     }

@@ -145,7 +145,7 @@ impl<'a> Liveness<'a> {
             live.frame = FrameBytes::ALL;
         }
         let mut accesses = Vec::with_capacity(function.block(block).insts.len());
-        self.facts.walk(self.program, self.func, block, |inst, before, _| {
+        self.facts.walk_before(self.program, self.func, block, |inst, before| {
             accesses.push((inst, Memory::of(self.program, function.inst(inst), before)));
         });
         for &inst in function.block(block).insts.iter().skip(accesses.len()) {
@@ -193,7 +193,7 @@ fn escapes(program: &Program, facts: &Facts, func: Func) -> bool {
     let function = &program.funcs[func];
     let mut escapes = false;
     for &block in function.layout() {
-        facts.walk(program, func, block, |inst, before, _| {
+        facts.walk_before(program, func, block, |inst, before| {
             let kept = match *function.op(inst) {
                 Op::Store { base, src: Operand::Reg(src), .. }
                 | Op::StoreRelease { base, src, .. }

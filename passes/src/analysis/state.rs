@@ -11,7 +11,7 @@ use crate::analysis::value::Value;
 use crate::isa::{Endian, Reg, Size};
 
 /// Joins after which bounds go to their extremes instead of growing step by step.
-const WIDEN_AFTER: u32 = 8;
+const WIDEN_AFTER: u32 = 3;
 
 /// What is known at one point of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]

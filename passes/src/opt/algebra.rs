@@ -17,7 +17,7 @@ pub fn collect(program: &Program, facts: &Facts, func: Func, block: Block) -> Ve
     let function = &program.funcs[func];
     let mut replace = Vec::new();
     let mut previous: Option<(Inst, Op, State)> = None;
-    facts.walk(program, func, block, |inst, before, _| {
+    facts.walk_before(program, func, block, |inst, before| {
         let data = function.inst(inst);
         if let Some((first, op, state)) = &previous
             && data.core.is_none()

@@ -6,7 +6,7 @@
 //! told it. An immediate never makes an instruction that the verifier refuses: division by
 //! zero, shifts by the width or more (`check_alu_op` of `kernel/bpf/verifier.c`).
 
-use crate::analysis::constants::{Facts, decide};
+use crate::analysis::constants::{At, Facts, decide};
 use crate::analysis::state::State;
 use crate::analysis::value::Value;
 use crate::entity::{Block, Extern, Func, Inst, PerEntity, Section};
@@ -95,15 +95,16 @@ impl Patch {
                 continue;
             }
             let mut last = None;
-            facts.walk(program, func, block, |inst, before, after| {
-                last = Some(inst);
-                patch.inst(program, func, block, inst, before, after);
-            });
-            match last {
-                Some(last) if function.block(block).insts.last() != Some(&last) => {
-                    patch.cut.push((block, last));
+            let mut source = None;
+            let ends = facts.walk(program, func, block, |inst, at| match at {
+                At::Before(state) => {
+                    last = Some(inst);
+                    source = patch.before(program, func, block, inst, state);
                 }
-                _ => {}
+                At::After(state) => patch.after(program, func, inst, source, state),
+            });
+            if let (false, Some(last)) = (ends, last) {
+                patch.cut.push((block, last));
             }
         }
         patch
@@ -114,50 +115,72 @@ impl Patch {
         !self.events.is_empty()
     }
 
-    fn inst(
+    /// What the operands of an instruction allow; where it loads from, if that is known.
+    fn before(
         &mut self,
         program: &Program,
         func: Func,
         block: Block,
         inst: Inst,
-        before: &State,
-        after: &State,
-    ) {
+        state: &State,
+    ) -> Option<LoadSource> {
         let function = &program.funcs[func];
         let data = function.inst(inst);
         if data.core.is_some() {
-            return;
+            return None;
         }
-        if let Op::Branch { width, cond, dst, src, target } = data.op
-            && let Some(taken) = decide(before, width, cond, dst, src)
-        {
-            let to = if taken { Some(target) } else { function.block(block).next };
-            self.decide.extend(to.map(|to| (block, to)));
-            let right = match src {
-                Operand::Reg(reg) => before.reg(reg).as_constant(),
-                Operand::Imm(imm) => Some(i64::from(imm) as u64),
-            };
-            let (slot, left) = (data.origin, before.reg(dst).as_constant());
-            let event =
-                Event::BranchDecided { func, slot, width, cond, dst, src, left, right, taken };
-            self.events.push(event);
-            return;
-        }
-        if let Some((op, value)) = constant_result(data, after) {
-            if let Op::Load { size, base, off, .. } = data.op
-                && let Some(source) = load_source(before, base, off)
-            {
-                let slot = data.origin;
-                self.events.push(Event::LoadFolded { func, slot, source, size, value });
+        match data.op {
+            Op::Load { base, off, .. } => return load_source(state, base, off),
+            Op::Branch { width, cond, dst, src, target } => {
+                if let Some(taken) = decide(state, width, cond, dst, src) {
+                    let to = if taken { Some(target) } else { function.block(block).next };
+                    self.decide.extend(to.map(|to| (block, to)));
+                    let right = match src {
+                        Operand::Reg(reg) => state.reg(reg).as_constant(),
+                        Operand::Imm(imm) => Some(i64::from(imm) as u64),
+                    };
+                    let (slot, left) = (data.origin, state.reg(dst).as_constant());
+                    self.events.push(Event::BranchDecided {
+                        func,
+                        slot,
+                        width,
+                        cond,
+                        dst,
+                        src,
+                        left,
+                        right,
+                        taken,
+                    });
+                    return None;
+                }
             }
-            if op != data.op {
-                self.replace.push((inst, op));
-            }
+            _ => {}
+        }
+        if let Some(op) = immediate_operand(data.op, state).filter(|op| *op != data.op) {
+            self.replace.push((inst, op));
+        }
+        None
+    }
+
+    /// What the result of an instruction allows. It is replaced last, and so in any case.
+    fn after(
+        &mut self,
+        program: &Program,
+        func: Func,
+        inst: Inst,
+        source: Option<LoadSource>,
+        state: &State,
+    ) {
+        let data = program.funcs[func].inst(inst);
+        if data.core.is_some() {
             return;
         }
-        if let Some(op) = immediate_operand(data.op, before)
-            && op != data.op
-        {
+        let Some((op, value)) = constant_result(data, state) else { return };
+        if let (Op::Load { size, .. }, Some(source)) = (data.op, source) {
+            let slot = data.origin;
+            self.events.push(Event::LoadFolded { func, slot, source, size, value });
+        }
+        if op != data.op {
             self.replace.push((inst, op));
         }
     }

@@ -16,7 +16,7 @@ pub fn collect(program: &Program, facts: &Facts, func: Func, block: Block) -> Ve
         return replace;
     }
     let function = &program.funcs[func];
-    facts.walk(program, func, block, |inst, before, _| {
+    facts.walk_before(program, func, block, |inst, before| {
         let data = function.inst(inst);
         if let Op::Store { size, base, off, src: Operand::Reg(src) } = data.op
             && data.core.is_none()

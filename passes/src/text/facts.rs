@@ -3,7 +3,7 @@
 use super::names::Names;
 use super::op::{hex, plus};
 use super::print::Annotate;
-use crate::analysis::constants::Facts;
+use crate::analysis::constants::{At, Facts};
 use crate::analysis::number::Number;
 use crate::analysis::value::Value;
 use crate::entity::{Block, EntityVec, Func, Inst, PerEntity};
@@ -26,7 +26,8 @@ impl ShowFacts {
             let mut reached = PerEntity::default();
             for &block in func.layout() {
                 reached[block] = facts.func(id).blocks[block].is_some();
-                facts.walk(program, id, block, |inst, _, after| {
+                facts.walk(program, id, block, |inst, at| {
+                    let At::After(after) = at else { return };
                     let written = func.op(inst).defs().iter().filter_map(|reg| {
                         Some(format!("{reg:?} {}", spell(&names, after.reg(reg))?))
                     });
