@@ -34,7 +34,7 @@ pub fn loads(object: &Object) -> Vec<Load> {
     let mut loads = Vec::new();
     for (id, func) in program.funcs.iter().filter(|(id, _)| facts.is_reached(*id)) {
         for &block in func.layout() {
-            facts.walk(program, id, block, |inst, before, _| {
+            facts.walk_before(program, id, block, |inst, before| {
                 let data = func.inst(inst);
                 let Op::Load { size, base, off, .. } = data.op else { return };
                 let Value::Section { section, offset } = before.reg(base) else { return };
