@@ -124,8 +124,7 @@ impl Machine<'_> {
     /// The memory among the arguments; null arguments give none.
     fn given(&self, helper: &Helper, values: &[Option<u64>]) -> Result<Vec<Given>, Fault> {
         let value = |index: usize| values.get(index).copied().flatten().unwrap_or(0);
-        let shape = self.map_argument(helper, values).map(|map| self.input.map(map));
-        let shape = shape.unwrap_or_default();
+        let shape = self.map_argument(helper, values).and_then(|map| self.input.map(map));
         let mut given = Vec::new();
         for (index, kind) in helper.args.iter().enumerate() {
             let &Arg::Memory { access, extent } = kind else { continue };
@@ -136,8 +135,14 @@ impl Machine<'_> {
             let len = match extent {
                 Extent::Bytes(bytes) => bytes.into(),
                 Extent::Arg(size) => u64::from(value(usize::from(size).wrapping_sub(1)) as u32),
-                Extent::MapKey => shape.key_size.into(),
-                Extent::MapValue => shape.value_size.into(),
+                Extent::MapKey => match shape {
+                    Some(shape) => shape.key_size.into(),
+                    None => self.known_len(address),
+                },
+                Extent::MapValue => match shape {
+                    Some(shape) => shape.value_size.into(),
+                    None => self.known_len(address),
+                },
                 Extent::String => self.string_len(address)?,
             };
             if len > MAX_EXTENT {
@@ -161,6 +166,12 @@ impl Machine<'_> {
             }
         }
         Err(Fault::BadAddress { address: address.wrapping_add(MAX_EXTENT) })
+    }
+
+    /// The number of initialised bytes at `address`, at most 64.
+    fn known_len(&self, address: u64) -> u64 {
+        let known = |i: &u64| matches!(self.memory.peek(address.wrapping_add(*i)), Ok(Some(_)));
+        (0..64).take_while(known).count() as u64
     }
 
     /// What a helper reads. Frame bytes may be uninitialised: privileged programs can pass

@@ -15,12 +15,6 @@ pub struct MapShape {
     pub value_size: u32,
 }
 
-impl Default for MapShape {
-    fn default() -> Self {
-        Self { key_size: 4, value_size: 64 }
-    }
-}
-
 /// What an undefined symbol stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExternInput {
@@ -61,7 +55,8 @@ pub struct Input {
     pub sections: Vec<Vec<u8>>,
     /// What each undefined symbol stands for; unknown beyond the list.
     pub externs: Vec<ExternInput>,
-    /// The sizes of each map; the default beyond the list.
+    /// The sizes of each map; unknown beyond the list. A key or value of unknown size is as
+    /// many initialised bytes as there are, at most 64.
     pub maps: Vec<MapShape>,
     /// How often `may_goto` falls through in one run of a function.
     pub may_goto: u32,
@@ -110,9 +105,9 @@ impl Input {
         }
     }
 
-    /// The sizes of a map.
-    pub fn map(&self, map: Map) -> MapShape {
-        self.maps.get(map.index()).copied().unwrap_or_default()
+    /// The sizes of a map, if they are known.
+    pub fn map(&self, map: Map) -> Option<MapShape> {
+        self.maps.get(map.index()).copied()
     }
 
     /// The bytes of a section.

@@ -92,7 +92,9 @@ impl<'a> Memory<'a> {
                 None => return Err(bad),
             },
             Place::Section(section) => given(self.input.section(section))?,
-            Place::MapValue(map, _) => within(self.input.map(map).value_size.into())?,
+            Place::MapValue(map, _) => {
+                within(self.input.map(map).map_or(OBJECT_SIZE, |map| map.value_size.into()))?
+            }
             Place::Extern(ext) => match self.input.external(ext) {
                 ExternInput::Absent => return Err(bad),
                 ExternInput::Contents(bytes) => given(bytes)?,

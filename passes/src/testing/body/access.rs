@@ -26,9 +26,7 @@ impl Body<'_> {
                 let len = self.program.sections.get(section).map_or(0, |data| data.bytes.len());
                 (0, len as i32)
             }
-            Target::Value(map) => {
-                (0, self.maps.get(map.index()).copied().unwrap_or_default().value_size as i32)
-            }
+            Target::Value(map) => (0, self.shape(map).1 as i32),
         }
     }
 

@@ -195,9 +195,9 @@ impl Body<'_> {
         }
     }
 
-    fn shape(&self, map: Map) -> (u32, u32) {
-        let shape = self.maps.get(map.index()).copied().unwrap_or_default();
-        (shape.key_size, shape.value_size)
+    /// Bytes of a map's key and value.
+    pub(super) fn shape(&self, map: Map) -> (u32, u32) {
+        self.maps.get(map.index()).map_or((0, 0), |shape| (shape.key_size, shape.value_size))
     }
 
     fn update(&mut self) {
