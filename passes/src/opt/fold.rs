@@ -9,7 +9,8 @@
 use crate::analysis::constants::{At, Facts, decide};
 use crate::analysis::state::State;
 use crate::analysis::value::Value;
-use crate::entity::{Block, Extern, Func, Inst, PerEntity, Section};
+use crate::cfg::Cfg;
+use crate::entity::{Block, Extern, Func, Inst, Section};
 use crate::ir::{Function, InstData, Op, Program};
 use crate::isa::{AluOp, Cond, Operand, Reg, Size, Width};
 use crate::opt::load_constant;
@@ -79,7 +80,6 @@ pub struct Patch {
     decide: Vec<(Block, Block)>,
     /// Blocks whose instructions after this one are never reached.
     cut: Vec<(Block, Inst)>,
-    dead: Vec<Block>,
     /// What the report will say.
     pub events: Vec<Event>,
 }
@@ -91,7 +91,6 @@ impl Patch {
         let mut patch = Patch::default();
         for &block in function.layout() {
             if facts.func(func).blocks[block].is_none() {
-                patch.dead.push(block);
                 continue;
             }
             let mut last = None;
@@ -204,11 +203,10 @@ impl Patch {
             let line = function.inst(last).line;
             function.push_inst(block, InstData { line, ..InstData::new(Op::Exit) });
         }
-        let mut dead = PerEntity::with_default(false);
-        for block in self.dead {
-            dead[block] = true;
-        }
-        function.retain_blocks(|block| !dead[block]);
+        // A block that the analysis did not reach stays if an edge still leads there: behind a
+        // call that never returns, the code has to go somewhere.
+        let cfg = Cfg::new(function);
+        function.retain_blocks(|block| cfg.order(block).is_some());
     }
 }
 
