@@ -40,6 +40,16 @@ impl Bits {
         Bits::new(self.value, mask)
     }
 
+    /// A join that gives up every bit from the lowest differing one on, so that a chain of
+    /// them is short; the low bits of what counts in steps of 2, 4, 8 stay known.
+    fn widen(self, other: Bits) -> Bits {
+        let joined = self.join(other);
+        match joined.mask & !self.mask {
+            0 => joined,
+            grown => Bits::new(joined.value, joined.mask | (u64::MAX << grown.trailing_zeros())),
+        }
+    }
+
     fn conflicts(self, other: Bits) -> bool {
         (self.value ^ other.value) & !self.mask & !other.mask != 0
     }
@@ -178,7 +188,7 @@ impl Number {
     /// moves goes to its extreme.
     pub fn widen(&self, other: &Number) -> Number {
         Number {
-            bits: self.bits.join(other.bits),
+            bits: self.bits.widen(other.bits),
             umin: if other.umin < self.umin { 0 } else { self.umin },
             umax: if other.umax > self.umax { u64::MAX } else { self.umax },
             smin: if other.smin < self.smin { i64::MIN } else { self.smin },
