@@ -13,6 +13,7 @@
 //! need no special case to be sound.
 
 use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use crate::analysis::calls::{CallGraph, for_each_mention};
 use crate::analysis::number::Number;
@@ -44,6 +45,7 @@ pub struct FuncFacts {
 pub struct Facts {
     funcs: EntityVec<Func, FuncFacts>,
     levels: PerEntity<Func, Level>,
+    recursive: PerEntity<Func, bool>,
 }
 
 impl Facts {
@@ -64,7 +66,13 @@ impl Facts {
         while let Some(func) = solver.work.pop_first() {
             solver.solve(func);
         }
-        Facts { funcs: solver.facts, levels: levels.clone() }
+        let Solver { facts: funcs, recursive, .. } = solver;
+        Facts { funcs, levels: levels.clone(), recursive }
+    }
+
+    fn transfer<'a>(&'a self, program: &'a Program, func: Func) -> Transfer<'a> {
+        let Facts { funcs: facts, levels, recursive } = self;
+        Transfer { program, facts, levels, recursive, func }
     }
 
     /// What is known of one function.
@@ -88,7 +96,7 @@ impl Facts {
     ) -> bool {
         let Some(state) = &self.funcs[func].blocks[block] else { return false };
         let function = &program.funcs[func];
-        let transfer = Transfer { program, facts: &self.funcs, levels: &self.levels, func };
+        let transfer = self.transfer(program, func);
         let mut state = state.clone();
         for &inst in &function.block(block).insts {
             visit(inst, At::Before(&state));
@@ -127,7 +135,7 @@ impl Facts {
     ) {
         let function = &program.funcs[func];
         let Some(state) = &self.funcs[func].blocks[block] else { return };
-        let transfer = Transfer { program, facts: &self.funcs, levels: &self.levels, func };
+        let transfer = self.transfer(program, func);
         let mut end = state.clone();
         for &inst in &function.block(block).insts {
             if !transfer.inst(&mut end, inst, function.inst(inst)) {
@@ -194,15 +202,18 @@ impl Solver<'_> {
                 program: self.program,
                 facts: &self.facts,
                 levels: self.levels,
+                recursive: &self.recursive,
                 func,
             },
-            entered: Vec::new(),
+            entered: BTreeMap::new(),
+            taken: BTreeSet::new(),
             exit: None,
         };
         let start = function.entry().map(|block| (block, entry));
         let blocks = dataflow::solve(function, &cfg, &mut problem, start);
-        let Problem { entered, exit, .. } = problem;
+        let Problem { entered, taken, exit, .. } = problem;
         self.facts[func].blocks = blocks;
+        let root = State::root();
         if exit != self.facts[func].exit {
             self.facts[func].exit = exit;
             self.work.extend(self.callers[func].iter().copied());
@@ -211,10 +222,10 @@ impl Solver<'_> {
             self.callers[callee].insert(func);
             let outsider =
                 self.recursive[callee] || self.program.funcs[callee].linkage != Linkage::Static;
-            match state {
-                Some(state) if !outsider => self.enter(callee, &state),
-                _ => self.enter(callee, &State::root()),
-            }
+            self.enter(callee, if outsider { &root } else { &state });
+        }
+        for callee in taken {
+            self.enter(callee, &root);
         }
     }
 }
@@ -226,9 +237,40 @@ fn is_untouchable(program: &Program, levels: &PerEntity<Func, Level>, func: Func
 
 struct Problem<'a> {
     transfer: Transfer<'a>,
-    /// Functions entered from here; without a state where their address is taken.
-    entered: Vec<(Func, Option<State>)>,
+    /// Functions called from here, with the join of the states at the calls.
+    entered: BTreeMap<Func, State>,
+    /// Functions whose address is taken here.
+    taken: BTreeSet<Func>,
     exit: Option<State>,
+}
+
+impl Problem<'_> {
+    fn enters(&mut self, callee: Func, state: State) {
+        match self.entered.entry(callee) {
+            Entry::Occupied(mut entered) => {
+                entered.get_mut().join(&state, 0, self.transfer.program.endian);
+            }
+            Entry::Vacant(none) => {
+                none.insert(state);
+            }
+        }
+    }
+
+    fn returns(&mut self, state: State) {
+        match &mut self.exit {
+            Some(exit) => {
+                exit.join(&state, 0, self.transfer.program.endian);
+            }
+            none => *none = Some(state),
+        }
+    }
+
+    /// The function may return here, in the middle of a block.
+    fn returns_early(&mut self, state: &State, result: Option<u64>) {
+        let mut state = state.clone();
+        state.set(Reg::R0, result.map_or(Value::NUMBER, Value::constant));
+        self.returns(state);
+    }
 }
 
 impl Analysis for Problem<'_> {
@@ -249,14 +291,20 @@ impl Analysis for Problem<'_> {
     ) {
         for &inst in &func.block(block).insts {
             match func.op(inst) {
-                Op::Call(Callee::Func(callee)) => self.entered.push((*callee, Some(state.enter()))),
-                Op::LdImm64 { imm: Imm64::Func(callee), .. } => self.entered.push((*callee, None)),
-                Op::Exit => match &mut self.exit {
-                    Some(exit) => {
-                        exit.join(&state, 0, self.transfer.program.endian);
-                    }
-                    none => *none = Some(state.clone()),
-                },
+                Op::Call(Callee::Func(callee)) => self.enters(*callee, state.enter()),
+                Op::LdImm64 { imm: Imm64::Func(callee), .. } => {
+                    self.taken.insert(*callee);
+                }
+                Op::Exit => self.returns(state.clone()),
+                // Beyond the packet the function returns 0 (`bpf_gen_ld_abs` of
+                // `net/core/filter.c`).
+                Op::LdAbs { .. } | Op::LdInd { .. } => self.returns_early(&state, Some(0)),
+                // The program that a tail call enters returns to the function's caller.
+                Op::Call(Callee::Helper(number))
+                    if Helper::get(*number).is_some_and(|helper| helper.tail_call) =>
+                {
+                    self.returns_early(&state, None);
+                }
                 _ => {}
             }
             if !self.transfer.inst(&mut state, inst, func.inst(inst)) {
@@ -359,6 +407,8 @@ struct Transfer<'a> {
     program: &'a Program,
     facts: &'a EntityVec<Func, FuncFacts>,
     levels: &'a PerEntity<Func, Level>,
+    /// Functions that can call themselves: the kernel refuses them, we assume nothing.
+    recursive: &'a PerEntity<Func, bool>,
     /// The function that the instructions are in.
     func: Func,
 }
@@ -381,9 +431,13 @@ impl Transfer<'_> {
                 }
             }
             Op::Neg { width, dst } => {
-                let zero = Number::constant(0);
-                let value = Number::alu(width, AluOp::Sub, &zero, &state.reg(dst).number());
-                state.set(dst, Value::Number(value));
+                let value = match (state.reg(dst).as_constant(), width) {
+                    (Some(c), _) => Value::constant(isa::alu(width, AluOp::Sub, 0, c)),
+                    // Older verifiers know nothing of a negated range.
+                    (None, Width::W32) => Value::Number(Number::zero_extended(Size::W)),
+                    (None, Width::W64) => Value::NUMBER,
+                };
+                state.set(dst, value);
             }
             Op::Mov { width: Width::W64, dst, src: Operand::Reg(src) } => {
                 state.copy(dst, src, fresh);
@@ -480,6 +534,9 @@ impl Transfer<'_> {
     /// An instruction that the loader will still change (CO-RE): it may become another load
     /// size, another immediate or a call that fails.
     fn relocated(&self, state: &mut State, data: &InstData) {
+        if let Op::Call(_) = data.op {
+            return call_unknown(state);
+        }
         for reg in data.op.defs().iter() {
             state.set(reg, Value::NUMBER);
         }
@@ -569,6 +626,7 @@ impl Transfer<'_> {
             Callee::Func(func) => {
                 let function = &self.program.funcs[func];
                 if function.linkage != Linkage::Static
+                    || self.recursive[func]
                     || is_untouchable(self.program, self.levels, func)
                 {
                     call_unknown(state);

@@ -292,11 +292,19 @@ impl Frame {
         }
     }
 
-    /// Forgets `len` bytes from `offset` on; what is there now holds no address.
+    /// Forgets `len` bytes from `offset` on: some of them may have been overwritten, by no
+    /// address. An address that was spilled there may still be there.
     pub fn clobber(&mut self, offset: i64, len: i64) {
         for (slot, mask) in covered(offset, len) {
-            let (bytes, known) = self.slot(slot).as_bytes();
-            self.set_slot(slot, Slot::bytes(bytes, known & !mask));
+            let old = *self.slot(slot);
+            let (bytes, known) = old.as_bytes();
+            let new = match old {
+                Slot::Spill(t) if t.value.may_be_frame() || t.value.may_be_ctx() => {
+                    Slot::Spill(Tracked::new(t.value.join(&Value::NUMBER, false)))
+                }
+                Slot::Spill(_) | Slot::Bytes { .. } => Slot::bytes(bytes, known & !mask),
+            };
+            self.set_slot(slot, new);
         }
     }
 
@@ -309,7 +317,8 @@ impl Frame {
     pub fn take(&mut self, other: &Frame, touched: &FrameBytes) {
         self.equalities |= other.equalities;
         for (slot, &mask) in touched.0.iter().enumerate() {
-            if mask == 0xff {
+            let spilled = mask != 0 && matches!(other.slot(slot), Slot::Spill(_));
+            if mask == 0xff || spilled {
                 self.set_slot(slot, *other.slot(slot));
             } else if mask != 0 {
                 let (mut bytes, mut known) = self.slot(slot).as_bytes();

@@ -13,6 +13,9 @@ use crate::isa::{Endian, Reg, Size};
 /// Joins after which bounds go to their extremes instead of growing step by step.
 const WIDEN_AFTER: u32 = 3;
 
+/// Frames that are followed: no more calls can be nested (MAX_CALL_FRAMES of the kernel).
+const MAX_FRAMES: usize = 8;
+
 /// What is known at one point of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
@@ -241,7 +244,7 @@ impl State {
         for reg in Reg::arguments() {
             inside.regs[reg.index()] = Tracked::new(deeper(self.reg(reg)));
         }
-        for frame in &self.frames {
+        for frame in self.frames.iter().take(MAX_FRAMES - 1) {
             let mut frame = Frame::clone(frame);
             frame.map_spills(|t| *t = Tracked::new(deeper(t.value)));
             inside.frames.push(Rc::new(frame));
