@@ -248,6 +248,17 @@ pub fn is_dead(op: &Op, address: Option<Value>, after: &Live) -> bool {
     }
 }
 
+/// Whether the kernel takes memory that is only written, of this extent, uninitialised: not
+/// where the size is no constant (`check_mem_size_reg`, before CAP_PERFMON allowed it in 6.3).
+fn fills(extent: Extent, before: &State) -> bool {
+    match extent {
+        Extent::Arg(number) => {
+            Reg::new(number).is_some_and(|r| before.reg(r).as_constant().is_some())
+        }
+        Extent::Bytes(_) | Extent::MapKey | Extent::MapValue | Extent::String => true,
+    }
+}
+
 impl Analysis for Liveness<'_> {
     type State = Live;
     const DIRECTION: Direction = Direction::Backward;
@@ -375,7 +386,7 @@ impl Memory {
                 self.reads.push(ALL);
             }
             match arg {
-                Arg::Memory { access: Access::Write, .. } => {}
+                Arg::Memory { access: Access::Write, extent } if fills(*extent, before) => {}
                 Arg::CallbackCtx => {
                     if value.may_be_frame() {
                         self.reads.push(ALL);
