@@ -199,16 +199,6 @@ impl Item<'_> {
             core: self.core,
         }
     }
-
-    /// The slot that the jump leads to, counted from the section's start.
-    fn jump(&self) -> Option<i64> {
-        jump(self.insn)
-    }
-}
-
-fn jump(insn: &Insn) -> Option<i64> {
-    let Offset(distance) = *insn.op.as_ref().ok()?.target()?;
-    Some(i64::from(insn.slot) + 1 + i64::from(distance))
 }
 
 /// The slots of a function, counted from the section's start.
@@ -243,7 +233,7 @@ impl Shape {
                 (None, Some(op)) if op.defs().contains(Reg::FP) => {
                     Some("write to the frame pointer".to_owned())
                 }
-                (None, _) => match item.jump() {
+                (None, _) => match item.insn.jump() {
                     Some(slot) if !self.contains(slot) => {
                         Some("jump out of the function".to_owned())
                     }
@@ -274,7 +264,7 @@ fn runs_into(links: &Links, code: &Code, insns: &[Insn], shape: Shape) -> Vec<Fu
     let behind = (!leaves && shape.end < code.len()).then_some(i64::from(shape.end));
     let mut funcs: Vec<Func> = insns
         .iter()
-        .filter_map(jump)
+        .filter_map(Insn::jump)
         .chain(behind)
         .filter(|slot| !shape.contains(*slot))
         .filter_map(|slot| links.place_at(code.index, u32::try_from(slot).ok()?))
@@ -350,7 +340,7 @@ fn build(function: &mut Function, shape: Shape, items: &[Item<'_>]) {
     };
     lead(i64::from(shape.start));
     for item in items {
-        if let Some(target) = item.jump() {
+        if let Some(target) = item.insn.jump() {
             lead(target);
         }
         if item.op.is_some_and(|op| op.is_terminator()) {
@@ -373,7 +363,7 @@ fn build(function: &mut Function, shape: Shape, items: &[Item<'_>]) {
             current = Some(block);
         }
         let (Some(block), Some(op)) = (current, item.op) else { continue };
-        let target = item.jump().and_then(block_at).unwrap_or(block);
+        let target = item.insn.jump().and_then(block_at).unwrap_or(block);
         let op = op.map_target(|_| target);
         function.push_inst(
             block,

@@ -28,6 +28,12 @@ impl Insn {
     pub fn end(&self) -> u32 {
         self.slot + 1 + u32::from(self.next_imm.is_some())
     }
+
+    /// The slot that the jump leads to, if it is one.
+    pub fn jump(&self) -> Option<i64> {
+        let Offset(distance) = *self.op.as_ref().ok()?.target()?;
+        Some(i64::from(self.slot) + 1 + i64::from(distance))
+    }
 }
 
 /// A section of code.
@@ -131,6 +137,24 @@ impl Code {
         let from = self.position(start).unwrap_or(self.insns.len());
         let to = self.position(end).unwrap_or(self.insns.len());
         self.insns.get(from..to).unwrap_or_default()
+    }
+
+    /// Checks that a jump stays in the section.
+    ///
+    /// # Errors
+    /// [`LiftError::Target`] if it does not.
+    pub fn check_jump(&self, insn: &Insn) -> Result<(), LiftError> {
+        match insn.jump() {
+            Some(slot) if slot < 0 || slot >= i64::from(self.len()) => Err(LiftError::Target {
+                section: self.id.clone(),
+                offset: byte_offset(insn.slot),
+                what: "jump",
+                target: slot.saturating_mul(RawInsn::SIZE as i64),
+                to: self.id.clone(),
+                size: byte_offset(self.len()),
+            }),
+            _ => Ok(()),
+        }
     }
 
     pub fn not_an_instruction(&self, offset: u64, what: &str) -> LiftError {

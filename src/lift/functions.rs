@@ -93,6 +93,7 @@ fn cuts(
             }
         }
         for insn in &code.insns {
+            code.check_jump(insn)?;
             match target(elf, codes, addends, code, insn) {
                 Ok(Some(Target::Code { section, slot })) => {
                     cuts.entry(section).or_default().insert(slot);

@@ -9,7 +9,7 @@ use crate::btf::{Record as BtfRecord, Table};
 use crate::draft::Draft;
 use crate::elf::{ElfObject, Section, SectionIndex};
 use crate::passes::cfg::encoded_slots;
-use crate::passes::entity::{Func, Line};
+use crate::passes::entity::{Func, Line, PerEntity};
 use crate::passes::ir::{Function, Linkage, Program};
 use crate::passes::isa::{Cond, Operand, Reg, Width};
 use crate::passes::opt::fold::{Event, LoadSource};
@@ -40,14 +40,16 @@ pub(crate) fn build(
     let before: u64 = report.instructions_before();
     let after: u64 = report.instructions_after();
     report.dropped.instructions = u32::try_from(before.saturating_sub(after)).unwrap_or(u32::MAX);
+    let mut lines = Lines { object, funcs: PerEntity::default() };
     for event in &log.events {
         match *event {
             Event::LoadFolded { func, slot, source, size, value } => {
-                report.loads.push(load(object, variables, func, slot, source, size.bytes(), value));
+                let at = lines.location(func, slot);
+                report.loads.push(load(object, variables, at, source, size.bytes(), value));
             }
             Event::BranchDecided { func, slot, width, cond, dst, src, left, right, taken } => {
                 report.branches.push(BranchReport {
-                    at: location(object, func, slot),
+                    at: lines.location(func, slot),
                     condition: condition(width, cond, dst, src),
                     left,
                     right,
@@ -171,8 +173,7 @@ fn code_relocs(object: &Object, elf: &ElfObject) -> usize {
 fn load(
     object: &Object,
     variables: &Variables<'_>,
-    func: Func,
-    slot: Option<u32>,
+    at: Location,
     source: LoadSource,
     size: u32,
     value: u64,
@@ -193,23 +194,41 @@ fn load(
             .and_then(|start| variables.describe(&section, start..start + u64::from(size))),
         LoadSource::Extern { .. } => Some(section.clone()),
     };
-    LoadReport { at: location(object, func, slot), section, offset, size, value, variable }
+    LoadReport { at, section, offset, size, value, variable }
 }
 
-fn location(object: &Object, func: Func, slot: Option<u32>) -> Location {
-    let function = object.program().funcs.get(func);
-    let line = slot.and_then(|slot| line_of(function?, slot));
-    Location {
-        function: function.map(|function| function.name.clone()).unwrap_or_default(),
-        instruction: slot,
-        source: line.and_then(|line| source(object, line)),
+/// The source lines of instructions, found for a whole function at a time.
+struct Lines<'o> {
+    object: &'o Object,
+    /// For each slot of a function the line of the original instruction.
+    funcs: PerEntity<Func, Option<Vec<Option<Line>>>>,
+}
+
+impl Lines<'_> {
+    fn location(&mut self, func: Func, slot: Option<u32>) -> Location {
+        let function = self.object.program().funcs.get(func);
+        let line = slot.zip(function).and_then(|(slot, function)| {
+            let lines = self.funcs[func].get_or_insert_with(|| lines_of(function));
+            lines.get(slot as usize).copied().flatten()
+        });
+        Location {
+            function: function.map(|function| function.name.clone()).unwrap_or_default(),
+            instruction: slot,
+            source: line.and_then(|line| source(self.object, line)),
+        }
     }
 }
 
-/// The line of the original instruction at a slot.
-fn line_of(function: &Function, slot: u32) -> Option<Line> {
-    let insts = function.insts().map(|(_, inst)| function.inst(inst));
-    insts.into_iter().find(|data| data.origin == Some(slot))?.line
+fn lines_of(function: &Function) -> Vec<Option<Line>> {
+    let mut lines = vec![None; function.original_slots as usize];
+    for (_, inst) in function.insts() {
+        let data = function.inst(inst);
+        let entry = data.origin.and_then(|origin| lines.get_mut(origin as usize));
+        if let Some(entry) = entry {
+            *entry = data.line;
+        }
+    }
+    lines
 }
 
 fn source(object: &Object, line: Line) -> Option<SourceLine> {
