@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 
+use super::table::printable;
+
 /// Why the command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -64,7 +66,8 @@ impl CliError {
     pub fn print(&self) {
         let style = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
         // Nobody is left to tell if standard error cannot be written.
-        let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {self}");
+        let message = printable(&self.to_string());
+        let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {message}");
     }
 }
 

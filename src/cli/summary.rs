@@ -1,12 +1,10 @@
 //! The summary of a fold for people.
 
-use std::fmt::Write;
-
 use anstyle::Style;
 use bpfold::Report;
-use bpfold::report::{Dropped, FunctionKind, FunctionReport, Location, Note};
+use bpfold::report::{Dropped, FunctionKind, FunctionReport, Location};
 
-use super::table::{Align, Table};
+use super::table::{Align, Table, printable};
 
 /// The summary; with `verbose` each branch and load.
 pub fn text(report: &Report, verbose: bool) -> String {
@@ -18,7 +16,7 @@ pub fn text(report: &Report, verbose: bool) -> String {
     }
     out.dropped(&report.dropped);
     out.open(report);
-    report.notes.iter().for_each(|note| out.line(&format!("note: {}", describe(note))));
+    report.notes.iter().for_each(|note| out.line(&format!("note: {note}")));
     let (before, after) = (report.size_before, report.size_after);
     let change = match change(before, after).as_str() {
         "" => String::new(),
@@ -34,13 +32,13 @@ struct Summary {
 
 impl Summary {
     fn line(&mut self, line: &str) {
-        self.text.push_str(line);
+        self.text.push_str(&printable(line));
         self.text.push('\n');
     }
 
     fn heading(&mut self, heading: &str) {
         let bold = Style::new().bold();
-        self.line(&format!("{bold}{heading}{bold:#}"));
+        self.text.push_str(&format!("{bold}{heading}{bold:#}\n"));
     }
 
     fn functions(&mut self, report: &Report) {
@@ -90,7 +88,7 @@ impl Summary {
             let taken = if branch.taken { "always" } else { "never" };
             let (left, right) = (value(branch.left), value(branch.right));
             let condition = &branch.condition;
-            let place = place(&branch.at);
+            let place = &branch.at;
             self.line(&format!("  {place}: {condition} ({left}, {right}) is {taken} taken"));
         }
     }
@@ -105,7 +103,7 @@ impl Summary {
                 Some(variable) => variable.clone(),
                 None => format!("{}+{:#x}", load.section, load.offset),
             };
-            let place = place(&load.at);
+            let place = &load.at;
             self.line(&format!("  {place}: {what} is {:#x} ({} bytes)", load.value, load.size));
         }
     }
@@ -173,34 +171,4 @@ fn change(before: u64, after: u64) -> String {
     }
     let percent = (after as f64 - before as f64) * 100.0 / before as f64;
     format!("{percent:+.0} %")
-}
-
-/// Where an instruction is, in the terms of the source if those are known.
-fn place(at: &Location) -> String {
-    let mut text = at.function.clone();
-    // Writing to a string does not fail.
-    if let Some(instruction) = at.instruction {
-        let _ = write!(text, "+{instruction}");
-    }
-    if let Some(source) = &at.source {
-        let file = source.file.rsplit('/').next().unwrap_or(&source.file);
-        let _ = write!(text, ", {file}:{} `{}`", source.line, source.text.trim());
-    }
-    text
-}
-
-fn describe(note: &Note) -> String {
-    match note {
-        Note::Opaque { function, reason, instruction } => {
-            format!("{function} is carried untouched: {reason} (instruction {instruction})")
-        }
-        Note::DwarfDropped => "DWARF is gone: code has moved".to_owned(),
-        Note::FoldedLess { function } => {
-            format!("not everything in {function} is folded: it would have grown")
-        }
-        Note::UnusedSectionKept { section } => {
-            format!("{section} stays: nothing reads it, but variables in it can still be set")
-        }
-        other => format!("{other:?}"),
-    }
 }

@@ -28,7 +28,7 @@ impl Table {
 
     /// Adds a row; a cell for each column.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+        self.rows.push(cells.into_iter().map(|cell| printable(&cell)).collect());
     }
 
     /// The lines of the table, each behind `indent`, with the heading in bold.
@@ -72,4 +72,9 @@ impl Table {
         }
         line.trim_end().to_owned()
     }
+}
+
+/// A text from an object without what a terminal would act on.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

@@ -1,6 +1,7 @@
 //! What was folded and why, in terms of the object and its source.
 
 mod build;
+mod text;
 
 pub(crate) use build::build;
 

@@ -10,3 +10,5 @@ bpfold vars objects/variables.el.o > el; bpfold vars objects/variables.eb.o > eb
 bpfold vars objects/mini-gcc.o
 # Stable names for machines.
 bpfold vars examples/agent.bpf.o --format json
+# A name cannot act on the terminal.
+sed 's/kernel_version/kernel_ver\x1b[1m/' examples/kernel_version.bpf.o > odd.o; CLICOLOR_FORCE=1 bpfold vars odd.o | sed 's/\x1b/ESC/g'

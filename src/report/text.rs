@@ -1,0 +1,37 @@
+//! The report's parts as text, each on one line.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::{Location, Note};
+
+/// `function+12, file.c:34 `text of the line``, as far as it is known.
+impl Display for Location {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.function)?;
+        if let Some(instruction) = self.instruction {
+            write!(f, "+{instruction}")?;
+        }
+        if let Some(source) = &self.source {
+            let file = source.file.rsplit('/').next().unwrap_or(&source.file);
+            write!(f, ", {file}:{} `{}`", source.line, source.text.trim())?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for Note {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::Opaque { function, reason, instruction } => {
+                write!(f, "{function} is carried untouched: {reason} (instruction {instruction})")
+            }
+            Note::DwarfDropped => f.write_str("DWARF is gone: code has moved"),
+            Note::FoldedLess { function } => {
+                write!(f, "not everything in {function} is folded: it would have grown")
+            }
+            Note::UnusedSectionKept { section } => {
+                write!(f, "{section} stays: nothing reads it, but variables in it can still be set")
+            }
+        }
+    }
+}
