@@ -1,5 +1,6 @@
 //! Instructions that compute what is there already: identities (`x + 0`, `x * 1`, `x & -1`),
-//! masks that cover every bit that can be set, and extensions of values that are extended.
+//! masks that cover every bit that can be set, extensions of values that are extended, and
+//! addresses and constants that the register holds.
 //!
 //! What is known of the operand is what the verifier derives from the same code (see
 //! [`number`](crate::analysis::number)), so it loses nothing with the instruction.
@@ -10,7 +11,7 @@ use crate::analysis::state::State;
 use crate::analysis::value::Value;
 use crate::entity::{Block, Func, Inst};
 use crate::ir::{InstData, Op, Program};
-use crate::isa::{self, AluOp, Operand, Reg, Size, Width};
+use crate::isa::{self, AluOp, Imm64, Operand, Reg, Size, Width};
 
 /// The replacements in one block: an instruction that sets a register to itself is dead.
 pub fn collect(program: &Program, facts: &Facts, func: Func, block: Block) -> Vec<(Inst, Op)> {
@@ -56,6 +57,17 @@ fn simplified(data: &InstData, before: &State) -> Option<Op> {
         return None;
     }
     match data.op {
+        Op::LdImm64 { dst, imm } if holds(before, dst, imm) => Some(itself(dst)),
+        Op::Mov { width: Width::W64, dst, src: Operand::Imm(imm) }
+            if before.reg(dst).as_constant() == Some(i64::from(imm) as u64) =>
+        {
+            Some(itself(dst))
+        }
+        Op::Mov { width: Width::W32, dst, src: Operand::Imm(imm) }
+            if before.reg(dst).as_constant() == Some(u64::from(imm as u32)) =>
+        {
+            Some(itself(dst))
+        }
         Op::Alu { width, op, dst, src: Operand::Imm(imm) } => {
             let value = before.reg(dst);
             let unchanged = is_identity(op, imm)
@@ -82,6 +94,19 @@ fn simplified(data: &InstData, before: &State) -> Option<Op> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// Whether a register holds what an `ldimm64` gives.
+fn holds(before: &State, dst: Reg, imm: Imm64) -> bool {
+    match (before.reg(dst), imm) {
+        (Value::Number(n), Imm64::Const(value)) => n.as_constant() == Some(value),
+        (
+            Value::Section { section: a, offset: Some(x) },
+            Imm64::Section { section: b, offset: y },
+        ) => (a, x) == (b, y),
+        (Value::Map(a), Imm64::Map(b)) => a == b,
+        _ => false,
     }
 }
 
