@@ -78,7 +78,6 @@ impl Object {
         let sections = data.iter().map(|(index, section)| SectionInput {
             name: text(&section.name),
             data: section.bytes().unwrap_or_default(),
-            writable: section.is_writable(),
             relocated: self.elf.relocations_for(*index).map(relocated).collect(),
         });
         let named = self

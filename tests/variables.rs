@@ -39,7 +39,6 @@ impl Object {
             sections.push(SectionInput {
                 name: str::from_utf8(&section.name).unwrap(),
                 data: section.bytes().unwrap_or_default(),
-                writable: section.is_writable(),
                 relocated: self
                     .elf
                     .relocations_for(index)
@@ -436,7 +435,6 @@ fn bare<'a>(data: &'a [u8], symbols: &[(&'a str, u64, u64, Linkage)]) -> Input<'
         sections: vec![SectionInput {
             name: ".rodata",
             data,
-            writable: false,
             relocated: Vec::from([std::ops::Range { start: 8, end: 16 }]),
         }],
         symbols: symbols

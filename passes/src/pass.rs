@@ -9,11 +9,12 @@ use crate::analysis::calls::CallGraph;
 use crate::analysis::constants::Facts;
 use crate::analysis::liveness::{self, Liveness};
 use crate::cfg::encoded_slots;
-use crate::entity::{Func, Inst, PerEntity};
-use crate::ir::{self, Function, Linkage, Op, Program, VerifyError};
+use crate::entity::{Func, PerEntity};
+use crate::ir::{self, Function, Linkage, Program, VerifyError};
 use crate::opt::fold::{Event, Patch};
 use crate::opt::{
-    algebra, copy_propagation, dce, merge_tails, simplify_cfg, store_immediate, thread_jumps,
+    algebra, copy_propagation, dce, merge_tails, replace_all, simplify_cfg, store_immediate,
+    thread_jumps,
 };
 
 /// How much of a function may be folded.
@@ -159,8 +160,7 @@ impl Driver<'_> {
     }
 
     /// What constants allow, with the rewrites of single instructions that need the same
-    /// facts; says whether a load or a branch was folded. Where two rewrites have a say in
-    /// one instruction, its constant result wins.
+    /// facts; says whether a load or a branch was folded.
     fn fold_constants(&mut self) -> Result<bool, PassError> {
         let facts = Facts::new(&self.program, self.roots, &self.log.levels);
         let mut folded = false;
@@ -257,12 +257,6 @@ impl Driver<'_> {
 
     fn edits(&self) -> u64 {
         self.program.funcs.values().map(Function::edits).sum()
-    }
-}
-
-fn replace_all(function: &mut Function, replace: Vec<(Inst, Op)>) {
-    for (inst, op) in replace {
-        function.replace(inst, op);
     }
 }
 

@@ -11,7 +11,8 @@ use bpfold_passes::entity::{Block, Entity, Func, PerEntity};
 use bpfold_passes::ir::{Linkage, Program, verify};
 use bpfold_passes::opt::fold::{Event, Patch};
 use bpfold_passes::opt::{
-    algebra, copy_propagation, dce, merge_tails, simplify_cfg, store_immediate, thread_jumps,
+    algebra, copy_propagation, dce, merge_tails, replace_all, simplify_cfg, store_immediate,
+    thread_jumps,
 };
 use bpfold_passes::pass;
 use bpfold_passes::text::{self, Printer, ShowFacts};
@@ -108,9 +109,7 @@ fn passes(names: &[&str], mut program: Program) -> Result<String, String> {
                 "simplify_cfg" => simplify_cfg::run(&mut program.funcs[func]),
                 _ => return Err(format!("unknown pass {name:?}")),
             }
-            for (inst, op) in replace {
-                program.funcs[func].replace(inst, op);
-            }
+            replace_all(&mut program.funcs[func], replace);
         }
         verify(&program).map_err(|error| format!("after {name}: {error}"))?;
     }

@@ -13,6 +13,7 @@ use super::links::{ExternLink, Links, MapLink, RelocLink, SectionLink};
 use super::records::Records;
 use super::refs::{RefError, Target, target};
 use crate::elf::{ElfObject, SectionData, SectionIndex, SymbolIndex, SymbolKind};
+use crate::variables::is_read_only;
 
 /// An instruction with its references resolved and everything that is attached to it.
 struct Item<'a> {
@@ -167,9 +168,8 @@ impl Lifter<'_> {
             | SectionData::Relocations(_)
             | SectionData::Strings(_) => Vec::new(),
         };
-        let read_only =
-            !section.is_writable() && (name == ".rodata" || name.starts_with(".rodata."));
         let final_bits = vec![0; bytes.len()];
+        let read_only = is_read_only(&name);
         self.links.sections.push(SectionLink { index, reloc });
         Some(self.program.sections.push(DataSection { name, bytes, final_bits, read_only }))
     }

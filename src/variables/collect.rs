@@ -3,13 +3,13 @@
 use indexmap::IndexMap;
 
 use super::finality::SectionState;
-use super::{Input, SectionInput, SymbolInput, Unsettable, Variable, VariableError, Variables};
+use super::{Input, SymbolInput, Unsettable, Variable, VariableError, Variables};
 use crate::btf::{Btf, Kind, Linkage, MAX_DEPTH, SecVar, TypeId, TypeSet};
 
-/// Whether a section holds read-only variables: `.rodata` and `.rodata.*`.
-fn is_read_only(section: &SectionInput<'_>) -> bool {
-    let name = section.name;
-    !section.writable && (name == ".rodata" || name.starts_with(".rodata."))
+/// Whether a section holds read-only variables, by its name as loaders tell: gcc flags its
+/// `.rodata.NAME` writable, and libbpf freezes it all the same (`bpf_object__elf_collect`).
+pub fn is_read_only(name: &str) -> bool {
+    name == ".rodata" || name.starts_with(".rodata.")
 }
 
 /// Whether only the compiler puts things into a section: merged constants and strings.
@@ -34,7 +34,7 @@ impl<'a> Variables<'a> {
         };
         let mut unplaced = Vec::new();
         for (at, section) in input.sections.iter().enumerate() {
-            if !is_read_only(section) {
+            if !is_read_only(section.name) {
                 continue;
             }
             let index = found.sections.len();
@@ -132,7 +132,7 @@ impl<'a> Variables<'a> {
     fn add_unsettable(&mut self, input: &Input<'_>) {
         for symbol in &input.symbols {
             let section = symbol.section.and_then(|at| input.sections.get(at));
-            let writable = section.is_some_and(|section| !is_read_only(section));
+            let writable = section.is_some_and(|section| !is_read_only(section.name));
             if !symbol.name.is_empty() && (writable || symbol.linkage == Linkage::Extern) {
                 self.unsettable.push(Unsettable {
                     name: symbol.name.to_owned(),

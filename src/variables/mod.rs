@@ -26,6 +26,7 @@ mod value;
 
 use std::ops::Range;
 
+pub use collect::is_read_only;
 pub use error::VariableError;
 pub use finality::{FinalBytes, Finality, FoldedValue, Provenance};
 pub use object::Endianness;
@@ -41,8 +42,6 @@ pub struct SectionInput<'a> {
     pub name: &'a str,
     /// Its bytes; empty for `.bss`.
     pub data: &'a [u8],
-    /// `SHF_WRITE`.
-    pub writable: bool,
     /// The byte ranges that relocations of this section fill in.
     pub relocated: Vec<Range<u64>>,
 }

@@ -3,8 +3,7 @@
 
 use crate::analysis::liveness::{Liveness, is_dead};
 use crate::entity::{Func, Inst, PerEntity};
-use crate::ir::{Function, Op, Program};
-use crate::isa::{Operand, Width};
+use crate::ir::{Function, Program};
 
 /// The instructions of one function that nothing needs.
 pub fn collect(program: &Program, live: &Liveness<'_>, func: Func) -> PerEntity<Inst, bool> {
@@ -18,14 +17,9 @@ pub fn collect(program: &Program, live: &Liveness<'_>, func: Func) -> PerEntity<
     dead
 }
 
-/// Removes the instructions that [`collect`] found, and those that other rewrites made
-/// `r1 = r1`: they would read a register that nothing may have set.
+/// Removes the instructions that [`collect`] found.
 pub fn apply(function: &mut Function, dead: &PerEntity<Inst, bool>) {
     for block in function.layout().to_vec() {
-        function.retain_insts(block, |inst, data| !dead[inst] && !is_self_move(&data.op));
+        function.retain_insts(block, |inst, _| !dead[inst]);
     }
-}
-
-fn is_self_move(op: &Op) -> bool {
-    matches!(op, Op::Mov { width: Width::W64, dst, src: Operand::Reg(src) } if dst == src)
 }

@@ -10,8 +10,27 @@ pub mod simplify_cfg;
 pub mod store_immediate;
 pub mod thread_jumps;
 
-use crate::ir::Op;
+use crate::entity::Inst;
+use crate::ir::{Function, Op};
 use crate::isa::{Imm64, Operand, Reg, Width};
+
+/// Replaces instructions. Those that become `r1 = r1` go at once: they would read a register
+/// that nothing may have set.
+pub fn replace_all(function: &mut Function, replace: Vec<(Inst, Op)>) {
+    if replace.is_empty() {
+        return;
+    }
+    for (inst, op) in replace {
+        function.replace(inst, op);
+    }
+    for block in function.layout().to_vec() {
+        function.retain_insts(block, |_, data| !is_self_move(&data.op));
+    }
+}
+
+fn is_self_move(op: &Op) -> bool {
+    matches!(op, Op::Mov { width: Width::W64, dst, src: Operand::Reg(src) } if dst == src)
+}
 
 /// The shortest instruction that sets `dst` to a constant: one slot where the value is a
 /// zero- or sign-extended 32-bit number, else two.
