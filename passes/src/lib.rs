@@ -2,6 +2,7 @@
 
 pub mod analysis;
 pub mod cfg;
+pub mod check;
 pub mod dataflow;
 pub mod entity;
 pub mod helpers;

@@ -1,0 +1,441 @@
+//! Symbols: names for values, the same in both programs exactly if the values are equal.
+//!
+//! A symbol is a term over other symbols, or opaque. Terms are hash-consed after
+//! simplification, so that two computations of one value have one symbol; a value of which
+//! there is only one (a number, an exact address) has one symbol wherever it comes from.
+//! What is known of a symbol never changes; who learns more makes a new symbol.
+//!
+//! Simplifications are equations of 64-bit numbers. 32-bit operations are written as 64-bit
+//! ones on low halves, sub-registers and parts of memory as shifts and masks.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use crate::check::num::Num;
+use crate::check::value::{Abs, Base};
+use crate::entity::Core;
+use crate::isa::{self, AluOp, Endian, Size, SwapOp, Width};
+
+/// The name of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sym(u32);
+
+impl Sym {
+    /// Stands for frame bytes that nothing was stored to.
+    pub const MISSING: Sym = Sym(u32::MAX);
+}
+
+/// How a value is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Term {
+    /// Nothing is known of how.
+    Opaque,
+    /// A number.
+    Number(u64),
+    /// An exact address.
+    Address(Base),
+    /// A 64-bit operation.
+    Alu(AluOp, Sym, Sym),
+    /// A 32-bit operation that is not written as a 64-bit one.
+    Alu32(AluOp, Sym, Sym),
+    /// The low bytes, sign-extended to 64 bits.
+    SignExtend(Size, Sym),
+    /// A byte swap of the low bytes, zero-extended.
+    Swap(Size, Sym),
+    /// A cast between address spaces.
+    Cast(u32, Sym),
+    /// A pseudo value of `ldimm64`.
+    Pseudo(u8, i32, i32),
+    /// What an instruction computes that the loader will still change.
+    Relocated(Core, Sym, Sym),
+    /// Frame bytes (offset, length) that nothing was stored to.
+    Initial(i64, u32),
+    /// So many bytes, from this bit on, of what can be uninitialised.
+    Part(Sym, u32, u32),
+    /// The second value's bytes above those of the first, one of which can be uninitialised.
+    Both(Sym, Sym, u32),
+}
+
+/// A hasher for small keys of our own making.
+#[derive(Default)]
+pub struct FastHasher(u64);
+
+impl Hasher for FastHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(byte.into());
+        }
+    }
+    fn write_u8(&mut self, value: u8) {
+        self.write_u64(value.into());
+    }
+    fn write_u32(&mut self, value: u32) {
+        self.write_u64(value.into());
+    }
+    fn write_u64(&mut self, value: u64) {
+        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+    fn write_usize(&mut self, value: usize) {
+        self.write_u64(value as u64);
+    }
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 29)
+    }
+}
+
+/// A map that is looked up only, never iterated.
+pub type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<FastHasher>>;
+
+/// All symbols of one function.
+#[derive(Default)]
+pub struct Arena {
+    symbols: Vec<(Term, Abs)>,
+    index: FastMap<Term, Sym>,
+}
+
+impl Arena {
+    /// What is known of a symbol.
+    pub fn abs(&self, sym: Sym) -> Abs {
+        self.symbols.get(sym.0 as usize).map_or(Abs::UNINIT, |(_, abs)| *abs)
+    }
+
+    /// How a symbol is computed.
+    fn term(&self, sym: Sym) -> Term {
+        self.symbols.get(sym.0 as usize).map_or(Term::Opaque, |(term, _)| *term)
+    }
+
+    fn push(&mut self, term: Term, abs: Abs) -> Sym {
+        self.symbols.push((term, abs));
+        Sym(u32::try_from(self.symbols.len() - 1).unwrap_or(u32::MAX - 1))
+    }
+
+    fn intern(&mut self, term: Term, abs: Abs) -> Sym {
+        if let Some(single) = self.single(&abs) {
+            return single;
+        }
+        if let Some(&sym) = self.index.get(&term) {
+            return sym;
+        }
+        let sym = self.push(term, abs);
+        self.index.insert(term, sym);
+        sym
+    }
+
+    /// The symbol of a value of which there is only one.
+    fn single(&mut self, abs: &Abs) -> Option<Sym> {
+        if !abs.is_single() {
+            return None;
+        }
+        let term = match abs.as_number() {
+            Some(value) => Term::Number(value),
+            None => Term::Address(abs.base),
+        };
+        if let Some(&sym) = self.index.get(&term) {
+            return Some(sym);
+        }
+        let sym = self.push(term, *abs);
+        self.index.insert(term, sym);
+        Some(sym)
+    }
+
+    /// A value that no other is known to be equal to, unless there is only one such value.
+    pub fn opaque(&mut self, abs: Abs) -> Sym {
+        match self.single(&abs) {
+            Some(single) => single,
+            None => self.push(Term::Opaque, abs),
+        }
+    }
+
+    /// A number.
+    pub fn number(&mut self, value: u64) -> Sym {
+        self.intern(Term::Number(value), Abs::number(Num::one(value)))
+    }
+
+    /// An address.
+    pub fn address(&mut self, base: Base) -> Sym {
+        let abs = Abs::address(base);
+        if abs.is_single() { self.intern(Term::Address(base), abs) } else { self.opaque(abs) }
+    }
+
+    /// Frame bytes that nothing was stored to.
+    pub fn initial(&mut self, offset: i64, len: u32) -> Sym {
+        let num = if len < 8 { Num::range(0, u64::MAX >> (64 - 8 * len)) } else { Num::ALL };
+        self.intern(Term::Initial(offset, len), Abs { num, ..Abs::UNINIT })
+    }
+
+    /// What a relocated instruction makes of its operands.
+    pub fn relocated(&mut self, core: Core, a: Sym, b: Sym, abs: Abs) -> Sym {
+        self.intern(Term::Relocated(core, a, b), abs)
+    }
+
+    /// A pseudo value of `ldimm64`.
+    pub fn pseudo(&mut self, src: u8, imm: i32, next_imm: i32) -> Sym {
+        self.intern(Term::Pseudo(src, imm, next_imm), Abs::PLAIN)
+    }
+
+    /// A cast between address spaces.
+    pub fn cast(&mut self, spaces: u32, a: Sym) -> Sym {
+        self.intern(Term::Cast(spaces, a), Abs::PLAIN)
+    }
+
+    /// `a op b`.
+    pub fn alu(&mut self, width: Width, op: AluOp, a: Sym, b: Sym) -> Sym {
+        match width {
+            Width::W64 => self.alu64(op, a, b),
+            Width::W32 => self.alu32(op, a, b),
+        }
+    }
+
+    /// The low half, zero-extended.
+    pub fn low(&mut self, a: Sym) -> Sym {
+        let mask = self.number(u32::MAX.into());
+        self.alu64(AluOp::And, a, mask)
+    }
+
+    fn alu32(&mut self, op: AluOp, a: Sym, b: Sym) -> Sym {
+        let (a, b) = (self.low(a), self.low(b));
+        let count = self.abs(b).as_number().map(|c| c & 31);
+        match (op, count) {
+            (AluOp::Add | AluOp::Sub | AluOp::Mul, _) => {
+                let wide = self.alu64(op, a, b);
+                self.low(wide)
+            }
+            (AluOp::And | AluOp::Or | AluOp::Xor | AluOp::Div | AluOp::Mod, _) => {
+                self.alu64(op, a, b)
+            }
+            (AluOp::Lsh | AluOp::Rsh | AluOp::Arsh, Some(count)) => {
+                let count = self.number(count);
+                let a = if op == AluOp::Arsh { self.sign_extend(Size::W, a) } else { a };
+                let wide = self.alu64(op, a, count);
+                self.low(wide)
+            }
+            (AluOp::SDiv | AluOp::SMod, Some(_))
+            | (AluOp::SDiv | AluOp::SMod | AluOp::Lsh | AluOp::Rsh | AluOp::Arsh, None) => {
+                match (self.abs(a).as_number(), self.abs(b).as_number()) {
+                    (Some(x), Some(y)) => self.number(isa::alu(Width::W32, op, x, y)),
+                    _ => self.intern(Term::Alu32(op, a, b), Abs::half(Width::W32)),
+                }
+            }
+        }
+    }
+
+    fn alu64(&mut self, op: AluOp, mut a: Sym, mut b: Sym) -> Sym {
+        if commutes(op) && (self.abs(a).as_number().is_some(), a) > (self.abs(b).as_number().is_some(), b)
+        {
+            (a, b) = (b, a);
+        }
+        if let Some(simple) = self.simplified(op, a, b) {
+            return simple;
+        }
+        let abs = Abs::alu64(op, &self.abs(a), &self.abs(b));
+        self.intern(Term::Alu(op, a, b), abs)
+    }
+
+    /// A shorter way to compute `a op b`; where `op` commutes, a number is on the right.
+    fn simplified(&mut self, op: AluOp, a: Sym, b: Sym) -> Option<Sym> {
+        if a == b {
+            match op {
+                AluOp::Sub | AluOp::Xor => return Some(self.number(0)),
+                AluOp::And | AluOp::Or => return Some(a),
+                _ => {}
+            }
+        }
+        let c = self.abs(b).as_number()?;
+        let num = self.abs(a).num;
+        match op {
+            AluOp::Add | AluOp::Sub | AluOp::Or | AluOp::Xor if c == 0 => Some(a),
+            AluOp::Lsh | AluOp::Rsh | AluOp::Arsh if c & 63 == 0 => Some(a),
+            AluOp::Mul | AluOp::Div | AluOp::SDiv if c == 1 => Some(a),
+            AluOp::Sub => {
+                let negated = self.number(c.wrapping_neg());
+                Some(self.alu64(AluOp::Add, a, negated))
+            }
+            AluOp::Add => match self.term(a) {
+                Term::Alu(AluOp::Add, x, y) => {
+                    let inner = self.abs(y).as_number()?;
+                    let sum = self.number(inner.wrapping_add(c));
+                    Some(self.alu64(AluOp::Add, x, sum))
+                }
+                _ => None,
+            },
+            AluOp::And if num.possible_bits() & !c == 0 => Some(a),
+            AluOp::And => match self.term(a) {
+                Term::Alu(AluOp::And, x, y) => {
+                    let inner = self.abs(y).as_number()?;
+                    let mask = self.number(inner & c);
+                    Some(self.alu64(AluOp::And, x, mask))
+                }
+                _ => None,
+            },
+            AluOp::Or if c & !num.certain_bits() == 0 => Some(a),
+            AluOp::Mul | AluOp::Div | AluOp::Mod if c.is_power_of_two() => {
+                let (op, c) = match op {
+                    AluOp::Mul => (AluOp::Lsh, u64::from(c.trailing_zeros())),
+                    AluOp::Div => (AluOp::Rsh, u64::from(c.trailing_zeros())),
+                    _ => (AluOp::And, c - 1),
+                };
+                let c = self.number(c);
+                Some(self.alu64(op, a, c))
+            }
+            AluOp::Rsh | AluOp::Arsh => self.shifted_back(op, a, (c & 63) as u32),
+            AluOp::Lsh if c > 63 => {
+                let c = self.number(c & 63);
+                Some(self.alu64(op, a, c))
+            }
+            _ => None,
+        }
+    }
+
+    /// `(x << n) >> n` is a mask, and with an arithmetic shift a sign extension.
+    fn shifted_back(&mut self, op: AluOp, a: Sym, count: u32) -> Option<Sym> {
+        let (inner, x) = match self.term(a) {
+            Term::Alu(inner @ (AluOp::Lsh | AluOp::Rsh), x, by) => {
+                (inner, Some((x, self.abs(by).as_number()? as u32)))
+            }
+            _ => return None,
+        };
+        let (x, by) = x?;
+        match (op, inner) {
+            (AluOp::Rsh, AluOp::Lsh) if by == count => {
+                let mask = self.number(u64::MAX >> count);
+                Some(self.alu64(AluOp::And, x, mask))
+            }
+            (AluOp::Rsh, AluOp::Rsh) if by + count < 64 => {
+                let count = self.number(u64::from(by + count));
+                Some(self.alu64(AluOp::Rsh, x, count))
+            }
+            (AluOp::Arsh, AluOp::Lsh) if by == count => {
+                if self.abs(x).num.fits_signed(64 - count) {
+                    return Some(x);
+                }
+                let size = match count {
+                    32 => Size::W,
+                    48 => Size::H,
+                    56 => Size::B,
+                    _ => return None,
+                };
+                Some(self.sign_extend(size, x))
+            }
+            _ => None,
+        }
+    }
+
+    /// The low bytes, sign-extended to 64 bits.
+    pub fn sign_extend(&mut self, size: Size, a: Sym) -> Sym {
+        let abs = self.abs(a);
+        if size == Size::DW || abs.num.fits_signed(size.bits()) {
+            return a;
+        }
+        let a = self.extract(a, 0, size.bytes());
+        self.intern(Term::SignExtend(size, a), Abs::number(abs.num.sign_extend(size)))
+    }
+
+    /// A byte swap, as the host does it.
+    pub fn swap(&mut self, op: SwapOp, size: Size, host: Endian, a: Sym) -> Sym {
+        let a = self.extract(a, 0, size.bytes());
+        let swaps = isa::swap(op, size, host, 1) != 1;
+        if !swaps {
+            return a;
+        }
+        if let Term::Swap(inner, x) = self.term(a)
+            && inner == size
+        {
+            return x;
+        }
+        let num = self.abs(a).num.swapped(size, |value| isa::swap(op, size, host, value));
+        self.intern(Term::Swap(size, a), Abs::number(num))
+    }
+
+    /// `len` bytes of `a` from bit `shift` on, zero-extended.
+    pub fn extract(&mut self, a: Sym, shift: u32, len: u32) -> Sym {
+        if self.abs(a).uninit && (shift, len) != (0, 8) {
+            return self.intern(Term::Part(a, shift, len), Abs::UNINIT);
+        }
+        let count = self.number(shift.into());
+        let a = self.alu64(AluOp::Rsh, a, count);
+        if len >= 8 {
+            return a;
+        }
+        let mask = self.number(u64::MAX >> (64 - 8 * len));
+        self.alu64(AluOp::And, a, mask)
+    }
+
+    /// `high` above the `len` bytes of `low`; `high` has `high_len` bytes.
+    pub fn concat(&mut self, low: Sym, len: u32, high: Sym, high_len: u32) -> Sym {
+        let (x, from) = self.as_extract(low, len);
+        let (y, high_from) = self.as_extract(high, high_len);
+        if x == y && high_from == from + 8 * len {
+            return self.extract(x, from, len + high_len);
+        }
+        if self.abs(low).uninit || self.abs(high).uninit {
+            return self.intern(Term::Both(low, high, len), Abs::UNINIT);
+        }
+        let count = self.number(u64::from(8 * len));
+        let shifted = self.alu64(AluOp::Lsh, high, count);
+        self.alu64(AluOp::Or, low, shifted)
+    }
+
+    /// What `len` bytes are a part of, and from which bit on.
+    fn as_extract(&self, a: Sym, len: u32) -> (Sym, u32) {
+        let mask = if len >= 8 { u64::MAX } else { u64::MAX >> (64 - 8 * len) };
+        let a = match self.term(a) {
+            Term::Alu(AluOp::And, x, y) if self.abs(y).as_number() == Some(mask) => x,
+            _ => a,
+        };
+        match self.term(a) {
+            Term::Alu(AluOp::Rsh, x, by) => match self.abs(by).as_number() {
+                Some(by) => (x, by as u32),
+                None => (a, 0),
+            },
+            _ => (a, 0),
+        }
+    }
+}
+
+fn commutes(op: AluOp) -> bool {
+    matches!(op, AluOp::Add | AluOp::Mul | AluOp::Or | AluOp::And | AluOp::Xor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ways_to_compute_one_value_have_one_symbol() {
+        let mut arena = Arena::default();
+        let x = arena.opaque(Abs::PLAIN);
+        let n = |arena: &mut Arena, value: u64| arena.number(value);
+        let (c32, mask) = (n(&mut arena, 32), n(&mut arena, 0xffff_ffff));
+        let up = arena.alu(Width::W64, AluOp::Lsh, x, c32);
+        let pair = arena.alu(Width::W64, AluOp::Rsh, up, c32);
+        assert_eq!(pair, arena.low(x));
+        assert_eq!(pair, arena.alu(Width::W64, AluOp::And, mask, x));
+        let signed = arena.alu(Width::W64, AluOp::Arsh, up, c32);
+        assert_eq!(signed, arena.sign_extend(Size::W, x));
+        assert_ne!(signed, pair);
+        let (four, minus) = (n(&mut arena, 4), n(&mut arena, (-4i64) as u64));
+        let there = arena.alu(Width::W64, AluOp::Add, x, four);
+        assert_eq!(x, arena.alu(Width::W64, AluOp::Sub, there, four));
+        assert_eq!(x, arena.alu(Width::W64, AluOp::Add, minus, there));
+        let halves = (arena.extract(x, 0, 4), arena.extract(x, 32, 4));
+        assert_eq!(x, arena.concat(halves.0, 4, halves.1, 4));
+        assert_ne!(x, arena.concat(halves.1, 4, halves.0, 4));
+    }
+
+    #[test]
+    fn narrow_operations_see_low_halves_only() {
+        let mut arena = Arena::default();
+        let x = arena.opaque(Abs::PLAIN);
+        let low = arena.low(x);
+        let one = arena.number(1);
+        assert_eq!(
+            arena.alu(Width::W32, AluOp::Add, x, one),
+            arena.alu(Width::W32, AluOp::Add, low, one)
+        );
+        assert_ne!(
+            arena.alu(Width::W64, AluOp::Add, x, one),
+            arena.alu(Width::W64, AluOp::Add, low, one)
+        );
+        assert_ne!(arena.opaque(Abs::PLAIN), arena.opaque(Abs::PLAIN));
+    }
+}

@@ -1,0 +1,200 @@
+//! What functions know of each other: in which states one is entered, and what it leaves.
+//!
+//! Both are facts of values only: symbols do not cross calls. Join is that of the parts; of
+//! frames, only bytes that both sides cut alike stay known.
+
+use crate::check::arena::{Arena, Sym};
+use crate::check::cells::{Cell, Cells};
+use crate::check::state::{Bytes, Parent, State};
+use crate::check::value::{Abs, Base};
+use crate::isa::{Reg, RegSet};
+
+/// What is known of the bytes of a frame: offset, length and value, in order.
+type FrameFacts = Vec<(i64, u32, Abs)>;
+
+fn facts(arena: &Arena, cells: &Cells, view: impl Fn(Abs) -> Abs) -> FrameFacts {
+    cells.iter().map(|cell| (cell.at, cell.len, view(arena.abs(cell.sym)))).collect()
+}
+
+fn join_facts(a: &FrameFacts, b: &FrameFacts, widen: bool) -> FrameFacts {
+    let find = |at: i64, len: u32| {
+        let i = b.binary_search_by_key(&at, |(at, ..)| *at).ok()?;
+        b.get(i).filter(|(_, n, _)| *n == len)
+    };
+    let join = |&(at, len, abs): &(i64, u32, Abs)| {
+        find(at, len).map(|(_, _, other)| (at, len, abs.join(other, widen)))
+    };
+    a.iter().filter_map(join).collect()
+}
+
+fn cells(arena: &mut Arena, facts: &FrameFacts) -> Cells {
+    let mut cells = Cells::default();
+    for &(at, len, abs) in facts {
+        cells.push(Cell { at, len, sym: arena.opaque(abs) });
+    }
+    cells
+}
+
+/// The state in which a function is entered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    args: [Abs; 5],
+    parents: Vec<FrameFacts>,
+}
+
+/// Joins after which bounds that grow go as far as they can.
+const WIDEN_AFTER: u32 = 8;
+
+impl Entry {
+    /// Somebody outside enters: any arguments, and frames that the function's own is not in.
+    pub fn unknown() -> Entry {
+        Entry { args: [Abs::CONTEXT; 5], parents: Vec::new() }
+    }
+
+    /// A static function is called in a state. `passes_frame`: an argument can be an address
+    /// in a frame, so that the caller's own frame is the same in both programs.
+    pub fn call(arena: &Arena, state: &State, passes_frame: bool) -> Entry {
+        let mut args = [Abs::PLAIN; 5];
+        for (arg, reg) in args.iter_mut().zip(Reg::arguments()) {
+            *arg = arena.abs(state.reg(0, reg)).deeper();
+        }
+        let own = state.sides.first().filter(|_| passes_frame);
+        let own = own.map(|side| facts(arena, &side.frame, Abs::deeper)).unwrap_or_default();
+        let above = state.parents.iter().map(|p| facts(arena, &p.cells, Abs::deeper));
+        Entry { args, parents: std::iter::once(own).chain(above).collect() }
+    }
+
+    /// Joins another way in and says whether that changed this one.
+    pub fn join(&mut self, other: &Entry, joins: u32) -> bool {
+        let before = self.clone();
+        let widen = joins > WIDEN_AFTER;
+        for (a, b) in self.args.iter_mut().zip(&other.args) {
+            *a = a.join(b, widen);
+        }
+        self.parents.truncate(other.parents.len());
+        for (a, b) in self.parents.iter_mut().zip(&other.parents) {
+            *a = join_facts(a, b, widen);
+        }
+        *self != before
+    }
+
+    /// The state of a function that is entered so. Arguments that the rewritten function does
+    /// not read need not be the same in both programs.
+    pub fn state(&self, arena: &mut Arena, sides: usize, read: RegSet) -> State {
+        let mut state = State::start(arena, sides);
+        for (reg, abs) in Reg::arguments().zip(&self.args) {
+            let sym = arena.opaque(*abs);
+            if read.contains(reg) {
+                state.set_both(reg, sym);
+            } else {
+                state.set(0, reg, sym);
+            }
+        }
+        for facts in &self.parents {
+            let cells = cells(arena, facts);
+            state.parents.push(Parent { cells, touched: Bytes::default() });
+        }
+        state
+    }
+}
+
+/// What a function leaves when it returns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exit {
+    /// What it returns, seen from the caller.
+    pub result: Abs,
+    /// The callers' frames, the nearest first: what they hold, and what was written there.
+    parents: Vec<(FrameFacts, Bytes)>,
+    touched_beyond: bool,
+}
+
+impl Exit {
+    /// What a function leaves that returns in a state.
+    pub fn new(arena: &Arena, state: &State) -> Exit {
+        let parents = state.parents.iter();
+        Exit {
+            result: arena.abs(state.reg(0, Reg::R0)).shallower(),
+            parents: parents
+                .map(|p| (facts(arena, &p.cells, Abs::shallower), p.touched))
+                .collect(),
+            touched_beyond: state.touched_beyond,
+        }
+    }
+
+    /// Joins another way out.
+    pub fn join(&mut self, other: &Exit, joins: u32) {
+        let widen = joins > WIDEN_AFTER;
+        self.result = self.result.join(&other.result, widen);
+        self.touched_beyond |= other.touched_beyond || self.parents.len() != other.parents.len();
+        self.parents.truncate(other.parents.len());
+        for ((facts, touched), (more, also)) in self.parents.iter_mut().zip(&other.parents) {
+            *facts = join_facts(facts, more, widen);
+            touched.join(also);
+        }
+    }
+
+    /// The caller's state after the call, but for registers.
+    pub fn apply(
+        &self,
+        arena: &mut Arena,
+        endian: crate::isa::Endian,
+        state: &mut State,
+    ) {
+        if self.touched_beyond {
+            state.overwrite_all(arena, endian);
+        }
+        for (depth, (facts, touched)) in self.parents.iter().enumerate() {
+            if *touched == Bytes::default() {
+                continue;
+            }
+            let known = |at: i64, len: u32| {
+                let found = facts.iter().find(|(from, n, _)| (*from, *n) == (at, len));
+                found.map_or(crate::check::state::anything(len), |(.., abs)| *abs)
+            };
+            let pieces = pieces(facts, touched);
+            let Some(parent) = depth.checked_sub(1) else {
+                for (at, end) in pieces {
+                    state.replace(arena, endian, (at, end), |_, at, len| known(at, len));
+                }
+                continue;
+            };
+            match state.parents.get_mut(parent) {
+                Some(parent) => {
+                    parent.touched.join(touched);
+                    for (at, end) in pieces {
+                        let len = (end - at) as u32;
+                        let sym = arena.opaque(known(at, len));
+                        parent.cells.write(arena, endian, at, len, sym);
+                    }
+                }
+                None => state.touched_beyond = true,
+            }
+        }
+    }
+}
+
+/// The touched bytes in pieces of at most 8, each one of the cells where a cell was touched
+/// whole.
+fn pieces(facts: &FrameFacts, touched: &Bytes) -> Vec<(i64, i64)> {
+    let mut pieces = Vec::new();
+    for (mut at, end) in touched.runs() {
+        while at < end {
+            let cell = facts.iter().find(|(from, len, _)| {
+                *from == at && at + i64::from(*len) <= end
+            });
+            let next = facts.iter().map(|(from, ..)| *from).find(|from| *from > at);
+            let stop = match cell {
+                Some((_, len, _)) => at + i64::from(*len),
+                None => next.unwrap_or(end).min(end),
+            };
+            pieces.push((at, stop));
+            at = stop;
+        }
+    }
+    pieces
+}
+
+/// Whether a value can reach a frame from a function that gets it as an argument.
+pub fn reaches_frame(arena: &Arena, sym: Sym) -> bool {
+    !matches!(arena.abs(sym).base, Base::Plain) && arena.abs(sym).base.may_be_frame()
+}

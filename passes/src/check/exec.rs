@@ -1,0 +1,387 @@
+//! What one instruction does that nobody outside sees: it sets a register, or a byte of the
+//! function's own frame at a known offset.
+
+use crate::check::arena::{Arena, Sym};
+use crate::check::cells::{self, FRAME};
+use crate::check::context::Entry;
+use crate::check::num::Num;
+use crate::check::pair::Home;
+use crate::check::refusal::Reason;
+use crate::check::state::{ORIGINAL, REWRITTEN, State, plain};
+use crate::check::value::{Abs, Base};
+use crate::entity::{Core, Extern, Func};
+use crate::ir::{ExternValue, InstData, Op, Program};
+use crate::isa::{self, AluOp, Endian, Imm64, Operand, Reg, Size, Width};
+
+/// A load of the original from memory that is not known: what it gave.
+struct Loaded {
+    home: Home,
+    address: Sym,
+    size: Size,
+    core: Option<Core>,
+    value: Sym,
+}
+
+/// Executes instructions on symbols.
+pub struct Machine<'a> {
+    /// The original program: its tables are those of both.
+    pub program: &'a Program,
+    /// The symbols of the function.
+    pub arena: Arena,
+    /// Functions whose address is taken or that are called, with the states they start in.
+    pub entered: Vec<(Func, Option<Entry>)>,
+    /// The loads of the original since the last event or the last pair of points; each stands
+    /// for at most one of the rewritten program, in the same order.
+    loaded: Vec<Loaded>,
+    matched: usize,
+    /// What the original has read uninitialised in the same stretch.
+    uninit: Vec<Sym>,
+}
+
+impl<'a> Machine<'a> {
+    /// A machine for one function.
+    pub fn new(program: &'a Program) -> Machine<'a> {
+        Machine {
+            program,
+            arena: Arena::default(),
+            entered: Vec::new(),
+            loaded: Vec::new(),
+            matched: 0,
+            uninit: Vec::new(),
+        }
+    }
+
+    /// The byte order.
+    pub fn endian(&self) -> Endian {
+        self.program.endian
+    }
+
+    /// Memory can be another from here on: loads before do not stand for loads after.
+    pub fn forget_loads(&mut self) {
+        self.loaded.clear();
+        self.matched = 0;
+        self.uninit.clear();
+    }
+
+    /// The value of a register that is read.
+    pub fn read(&mut self, state: &State, side: usize, reg: Reg) -> Result<Sym, Reason> {
+        let sym = state.reg(side, reg);
+        if self.arena.abs(sym).uninit {
+            self.read_uninit(side, sym, Reason::UninitRegister(reg))?;
+        }
+        Ok(sym)
+    }
+
+    fn read_uninit(&mut self, side: usize, sym: Sym, reason: Reason) -> Result<(), Reason> {
+        if side == ORIGINAL {
+            self.uninit.push(sym);
+            return Ok(());
+        }
+        if self.uninit.contains(&sym) { Ok(()) } else { Err(reason) }
+    }
+
+    /// The value of an operand.
+    pub fn operand(&mut self, state: &State, side: usize, src: Operand) -> Result<Sym, Reason> {
+        match src {
+            Operand::Reg(reg) => self.read(state, side, reg),
+            Operand::Imm(imm) => Ok(self.arena.number(i64::from(imm) as u64)),
+        }
+    }
+
+    /// The address of a memory access.
+    pub fn address(
+        &mut self,
+        state: &State,
+        side: usize,
+        base: Reg,
+        off: i16,
+    ) -> Result<Sym, Reason> {
+        let base = self.read(state, side, base)?;
+        let off = self.arena.number(i64::from(off) as u64);
+        Ok(self.arena.alu(Width::W64, AluOp::Add, base, off))
+    }
+
+    /// Whether an instruction only sets a register or known bytes of the own frame.
+    pub fn is_silent(&mut self, state: &State, side: usize, data: &InstData) -> bool {
+        match data.op {
+            Op::Alu { .. }
+            | Op::Neg { .. }
+            | Op::Mov { .. }
+            | Op::MovSx { .. }
+            | Op::AddrSpaceCast { .. }
+            | Op::Swap { .. }
+            | Op::Load { .. }
+            | Op::LdImm64 { .. } => true,
+            Op::Store { size, base, off, .. } => {
+                data.core.is_none()
+                    && matches!(
+                        self.arena.abs(state.reg(side, base)).base,
+                        Base::Frame { depth: 0, offset: Some(at) }
+                            if cells::in_frame(at.saturating_add(off.into()), size.bytes())
+                    )
+            }
+            Op::Atomic { .. }
+            | Op::LoadAcquire { .. }
+            | Op::StoreRelease { .. }
+            | Op::LdAbs { .. }
+            | Op::LdInd { .. }
+            | Op::Call(_)
+            | Op::Exit
+            | Op::Goto { .. }
+            | Op::Branch { .. }
+            | Op::MayGoto { .. }
+            | Op::GotoX { .. } => false,
+        }
+    }
+
+    /// Executes a silent instruction of one program. `home` is the instruction of the original
+    /// that it is or stands for.
+    pub fn execute(
+        &mut self,
+        state: &mut State,
+        side: usize,
+        data: &InstData,
+        home: Option<Home>,
+    ) -> Result<(), Reason> {
+        if let (Some(core), false) = (data.core, matches!(data.op, Op::Load { .. })) {
+            return self.relocated(state, side, &data.op, core);
+        }
+        let (dst, value) = match data.op {
+            Op::Alu { width, op, dst, src } => {
+                let (a, b) = (self.read(state, side, dst)?, self.operand(state, side, src)?);
+                (dst, self.arena.alu(width, op, a, b))
+            }
+            Op::Neg { width, dst } => {
+                let (zero, a) = (self.arena.number(0), self.read(state, side, dst)?);
+                (dst, self.arena.alu(width, AluOp::Sub, zero, a))
+            }
+            Op::Mov { width, dst, src } => {
+                let a = self.operand(state, side, src)?;
+                (dst, if width == Width::W32 { self.arena.low(a) } else { a })
+            }
+            Op::MovSx { width, from, dst, src } => {
+                let a = self.read(state, side, src)?;
+                let wide = self.arena.sign_extend(from, a);
+                (dst, if width == Width::W32 { self.arena.low(wide) } else { wide })
+            }
+            Op::AddrSpaceCast { dst, src, spaces } => {
+                let a = self.read(state, side, src)?;
+                (dst, self.arena.cast(spaces, a))
+            }
+            Op::Swap { op, size, dst } => {
+                let (a, endian) = (self.read(state, side, dst)?, self.endian());
+                (dst, self.arena.swap(op, size, endian, a))
+            }
+            Op::Load { size, signed, dst, base, off } => {
+                let address = self.address(state, side, base, off)?;
+                let value = self.load(state, side, (address, size, data.core), home)?;
+                (dst, if signed { self.arena.sign_extend(size, value) } else { value })
+            }
+            Op::LdImm64 { dst, imm } => (dst, self.imm64(imm)),
+            Op::Store { size, base, off, src } => {
+                let value = self.operand(state, side, src)?;
+                let value = self.arena.extract(value, 0, size.bytes());
+                let address = self.address(state, side, base, off)?;
+                let endian = self.endian();
+                if let Base::Frame { offset: Some(at), .. } = self.arena.abs(address).base
+                    && let Some(side) = state.sides.get_mut(side)
+                {
+                    side.frame.write(&mut self.arena, endian, at, size.bytes(), value);
+                }
+                return Ok(());
+            }
+            Op::Atomic { .. }
+            | Op::LoadAcquire { .. }
+            | Op::StoreRelease { .. }
+            | Op::LdAbs { .. }
+            | Op::LdInd { .. }
+            | Op::Call(_)
+            | Op::Exit
+            | Op::Goto { .. }
+            | Op::Branch { .. }
+            | Op::MayGoto { .. }
+            | Op::GotoX { .. } => return Err(Reason::Unsupported("the instruction")),
+        };
+        state.set(side, dst, value);
+        Ok(())
+    }
+
+    /// An instruction that the loader will still change: all that is known is that it does the
+    /// same in both programs if its operands are the same.
+    fn relocated(
+        &mut self,
+        state: &mut State,
+        side: usize,
+        op: &Op,
+        core: Core,
+    ) -> Result<(), Reason> {
+        let mut operands = [self.arena.number(0); 2];
+        for (operand, reg) in operands.iter_mut().zip(op.uses().iter()) {
+            *operand = self.read(state, side, reg)?;
+        }
+        let [a, b] = operands;
+        let abs = if matches!(op, Op::Alu { .. }) { Abs::ANY } else { Abs::PLAIN };
+        let value = self.arena.relocated(core, a, b, abs);
+        for reg in op.defs().iter() {
+            state.set(side, reg, value);
+        }
+        Ok(())
+    }
+
+    fn imm64(&mut self, imm: Imm64) -> Sym {
+        match imm {
+            Imm64::Const(value) => self.arena.number(value),
+            Imm64::Section { section, offset } => {
+                self.arena.address(Base::Section { section, offset: Some(offset) })
+            }
+            Imm64::Map(map) => self.arena.address(Base::Map(map)),
+            Imm64::Func(func) => {
+                self.entered.push((func, None));
+                self.arena.address(Base::Func(func))
+            }
+            Imm64::Extern(ext) => match self.program.externs.get(ext).map(|e| &e.value) {
+                Some(Some(ExternValue::Absent)) => self.arena.number(0),
+                _ => self.arena.address(Base::Extern { ext, offset: Some(0) }),
+            },
+            Imm64::Pseudo { src, imm, next_imm } => self.arena.pseudo(src, imm, next_imm),
+        }
+    }
+
+    /// What a load gives, zero-extended.
+    fn load(
+        &mut self,
+        state: &State,
+        side: usize,
+        (address, size, core): (Sym, Size, Option<Core>),
+        home: Option<Home>,
+    ) -> Result<Sym, Reason> {
+        let base = self.arena.abs(address).base;
+        if core.is_none()
+            && let Some(value) = self.load_known(state, side, base, size)?
+        {
+            return Ok(value);
+        }
+        if side == ORIGINAL {
+            let abs = match core {
+                Some(_) if base.may_be_frame() => Abs::ANY,
+                Some(_) => Abs::PLAIN,
+                None => self.loaded_abs(base, size),
+            };
+            let value = self.arena.opaque(abs);
+            if let Some(home) = home {
+                self.loaded.push(Loaded { home, address, size, core, value });
+            }
+            return Ok(value);
+        }
+        if base.may_be_own_frame() {
+            let endian = self.endian();
+            if let Some(offset) = state.differing_byte(&mut self.arena, endian, -FRAME, 0) {
+                return Err(Reason::Frame { offset });
+            }
+        }
+        let candidates = || self.loaded.iter().enumerate().skip(self.matched);
+        let same = |l: &Loaded| (l.address, l.size, l.core) == (address, size, core);
+        let found = candidates()
+            .find(|(_, l)| same(l) && Some(l.home) == home)
+            .or_else(|| candidates().find(|(_, l)| same(l)))
+            .map(|(i, l)| (i, l.value));
+        let (i, value) = found.ok_or(Reason::ExtraLoad)?;
+        self.matched = i + 1;
+        Ok(value)
+    }
+
+    /// What a load from a known frame, or of final bytes, gives.
+    fn load_known(
+        &mut self,
+        state: &State,
+        side: usize,
+        base: Base,
+        size: Size,
+    ) -> Result<Option<Sym>, Reason> {
+        let (endian, len) = (self.endian(), size.bytes());
+        match base {
+            Base::Frame { depth: 0, offset: Some(at) } if cells::in_frame(at, len) => {
+                let Some(own) = state.sides.get(side) else { return Ok(None) };
+                let value = own.frame.read(&mut self.arena, endian, (at, len), true);
+                if let Some(sym) = value
+                    && self.arena.abs(sym).uninit
+                {
+                    self.read_uninit(side, sym, Reason::UninitFrame { offset: at })?;
+                }
+                Ok(value)
+            }
+            Base::Frame { depth, offset: Some(at) } if cells::in_frame(at, len) => {
+                let parent = state.parents.get(usize::from(depth.saturating_sub(1)));
+                Ok(parent.and_then(|p| p.cells.read(&mut self.arena, endian, (at, len), false)))
+            }
+            Base::Section { section, offset: Some(at) } => {
+                let known = self.program.sections.get(section);
+                let whole = isa::extend(size, u64::MAX);
+                Ok(match known.and_then(|s| s.load(at, size, endian)) {
+                    Some((value, mask)) if mask == whole => Some(self.arena.number(value)),
+                    _ => None,
+                })
+            }
+            Base::Extern { ext, offset: Some(at) } => {
+                Ok(self.extern_bytes(ext, at, size).map(|value| self.arena.number(value)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// What a load from memory that is not known can give.
+    pub fn loaded_abs(&self, base: Base, size: Size) -> Abs {
+        let narrow = Abs::number(Num::of_size(size));
+        match (base, size) {
+            (Base::Any { frame: true, .. }, Size::W | Size::DW) => Abs::ANY,
+            (Base::Frame { .. }, Size::DW) => Abs::ANY,
+            (Base::Any { ctx: true, .. }, Size::W | Size::DW) => Abs::PLAIN,
+            (Base::Section { section, offset: Some(at) }, _) => {
+                let known = self.program.sections.get(section);
+                match known.and_then(|s| s.load(at, size, self.program.endian)) {
+                    Some((value, mask)) => {
+                        Abs::number(Num::with_bits(value, mask, isa::extend(size, u64::MAX)))
+                    }
+                    None => narrow,
+                }
+            }
+            _ => narrow,
+        }
+    }
+
+    fn extern_bytes(&self, ext: Extern, at: i64, size: Size) -> Option<u64> {
+        let Some(ExternValue::Contents(bytes)) = &self.program.externs.get(ext)?.value else {
+            return None;
+        };
+        let start = usize::try_from(at).ok()?;
+        let bytes = bytes.get(start..start.checked_add(size.bytes() as usize)?)?;
+        let push = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
+        Some(match self.program.endian {
+            Endian::Little => bytes.iter().rev().fold(0, push),
+            Endian::Big => bytes.iter().fold(0, push),
+        })
+    }
+
+    /// What both programs get from outside in a register.
+    pub fn fresh(&mut self, state: &mut State, reg: Reg, abs: Abs) {
+        let sym = self.arena.opaque(abs);
+        state.set_both(reg, sym);
+    }
+
+    /// The callee has used `r1` to `r5`.
+    pub fn clobber_arguments(&mut self, state: &mut State) {
+        for reg in Reg::arguments() {
+            self.fresh(state, reg, Abs::UNINIT);
+        }
+    }
+
+    /// Whether a place holds the same in both programs.
+    pub fn same_reg(&self, state: &State, reg: Reg) -> bool {
+        state.sides.len() < 2 || state.reg(ORIGINAL, reg) == state.reg(REWRITTEN, reg)
+    }
+
+    /// What so many bytes of a frame hold that something outside of this function wrote.
+    pub fn written(&self, deep: bool) -> impl Fn(i64, u32) -> Abs + use<> {
+        move |_, len| if deep { crate::check::state::anything(len) } else { plain(len) }
+    }
+}

@@ -1,0 +1,337 @@
+//! The checker: a proof for each function that the passes changed nothing but what the final
+//! bytes allow.
+//!
+//! Given a program before and after the passes, with the same tables of sections, externs and
+//! functions, it proves of each rewritten function that for every input it does what the
+//! original does while the final bytes are what they are, or says where the two part. It
+//! shares with the passes the instruction set (encodings, arithmetic), the IR and the table
+//! of helpers, and nothing else; its domain of numbers is its own.
+//!
+//! # What is proved
+//!
+//! For each pair of original and rewritten function, entered in states that agree:
+//!
+//! 1. *Events*: both do the same in the same order: stores outside of their frames and
+//!    atomics with the same size, address and value; calls of the same helper, kfunc or
+//!    function with the same arguments, reading the same memory; packet loads (LD_ABS,
+//!    LD_IND); `may_goto`. None is left out, added or moved past another.
+//! 2. *Result*: where the original returns, so does the rewritten function, with the same `r0`.
+//! 3. *Loads*: each load of the rewritten function from memory that is not known is one that
+//!    the original does between the same two events, from the same address, in the same order;
+//!    each is used at most once. The original's other loads are dropped only if nothing that
+//!    is seen needs them.
+//! 4. *Initialised*: no instruction of the rewritten function reads a register or a frame byte
+//!    that can be uninitialised, unless the original reads the same there.
+//! 5. *Progress*: neither goes round without end while the other stands still.
+//! 6. *References*: what an instruction names (map, section, function, extern), its
+//!    relocation and its CO-RE record are those of the instruction it stands for. Functions
+//!    that are named or entered have code; functions that are carried untouched are untouched.
+//!
+//! # How
+//!
+//! The walk ([`walk`](self)) visits pairs of points, one of each function. The state of a pair
+//! ([`State`](state::State)) gives a symbol to every register and frame byte of both. The
+//! meaning of a state: there is a value for each symbol such that every place of either
+//! program holds the value of its symbol, and terms over symbols are as their operations say.
+//! So two places with one symbol are equal, whichever program they are in. What is known of
+//! the value of a symbol ([`Abs`](value::Abs)) is a set of numbers (bits, unsigned and signed
+//! interval), what it can be the address of, and whether it can be uninitialised.
+//!
+//! Rules, instruction by instruction:
+//!
+//! - *ALU, moves, extensions, swaps*: the term of the operation, simplified by equations of
+//!   64-bit numbers. A result of which only one value is possible is that number or address.
+//! - *ldimm64*: the number, or the exact address of the thing named. An absent extern is 0.
+//! - *load of final bytes* (all bits final, offset known): the number. Bits that are final in
+//!   part are known bits of a new symbol.
+//! - *load from the own frame* at a known offset: what was stored there, byte by byte.
+//! - *other loads*: a new symbol in the original; rule 3 gives it to the rewritten function.
+//!   If the address can be in the frame, both frames must be equal. Below 8 bytes the result
+//!   is zero-extended, except for 4 bytes of what can be the context, where the kernel puts
+//!   addresses (`struct __sk_buff`, `struct xdp_md`).
+//! - *store to the own frame* at a known offset: changes that program's frame only. So a store
+//!   may be left out as long as nobody reads what differs.
+//! - *other stores, atomics, LD_ABS, LD_IND*: events. A store through an address that can be in
+//!   a frame changes the frames of both in the same way: bytes that were equal stay equal.
+//! - *call of a helper*: the arguments that its signature names are the same; frame bytes that
+//!   it may read through them are the same in both frames. What it writes is new, and the same
+//!   in both frames where these were equal. `r1` to `r5` are uninitialised afterwards.
+//! - *call of a kfunc, of a global function, of a helper that is not in the table*: all five
+//!   arguments are the same, and the frame at and above each frame address among them; all of
+//!   the frame if it holds frame addresses itself.
+//! - *call of a static function*: the arguments that the rewritten callee reads are the same
+//!   (so what it does not read need not be passed); if one can be a frame address, both frames
+//!   are equal. The callee is entered with the join of all its calls, and gives back the join
+//!   of its returns: what `r0` can be, and what it can have written to its callers' frames.
+//! - *instruction with an unresolved CO-RE record*: an unknown function of its operands.
+//! - *conditional jump*: if what is known decides it, control goes on there. Otherwise the
+//!   rewritten function must come to a jump on the same condition (up to operand order,
+//!   inversion and width), and both go the same way; or it has none there and must agree with
+//!   the original on both ways. Each way learns what the comparison says of its operands.
+//!
+//! Join: two places keep a common symbol if they have one on both paths, and what is known of
+//! it is the join of what is known on the paths; after some joins at one pair, bounds that
+//! still grow are given up. The states at all pairs are a fixpoint, and so are the states in
+//! which functions are entered and left; only then is a function taken for proven.
+//!
+//! A function that is the same before and after is walked alone, for what it passes to others.
+//! A function that is refused is put back, and everything is proved again with the original in
+//! its place: the refusals are such that putting back exactly those functions gives a program
+//! that is proven.
+//!
+//! # What is assumed
+//!
+//! - The kernel's verifier accepts the original. In particular: accesses are in bounds; a value
+//!   that is used as an address of a frame was made from `r10` by additions and moves, spills
+//!   and reloads, or came back from a function that got one, not from other memory and not by
+//!   other arithmetic; a helper, kfunc or global function accesses frames only at and above
+//!   the addresses that it is given, or as [`helpers`](crate::helpers) says.
+//! - A load can be left out: it has no effect but its result.
+//! - Functions that no `roots` name are entered only by calls in the program. Whoever else
+//!   enters a function gives it the same state in both programs.
+//! - Frame bytes that nothing was stored to hold the same in both programs.
+
+mod arena;
+mod branch;
+mod cells;
+mod context;
+mod event;
+mod exec;
+mod num;
+mod pair;
+mod reads;
+mod refusal;
+mod state;
+mod value;
+mod walk;
+
+pub use refusal::{Reason, Refusal};
+
+use std::collections::BTreeSet;
+
+use crate::check::context::Entry;
+use crate::check::event::Summary;
+use crate::check::pair::Pair;
+use crate::check::walk::Walk;
+use crate::entity::{EntityVec, Func, PerEntity};
+use crate::ir::{Function, Linkage, Op, Program};
+use crate::isa::{self, Callee, Imm64};
+
+/// Proves that each function of `rewritten` does what it does in `original`. `roots` are the
+/// functions that somebody outside can enter ([`roots`]). Gives the functions of which it is
+/// not proven; with the originals of those put back, it is proven of the whole program.
+pub fn check(original: &Program, rewritten: &Program, roots: &[Func]) -> Vec<Refusal> {
+    if let Some(refusals) = different_tables(original, rewritten) {
+        return refusals;
+    }
+    let code = |func: Func| &rewritten.funcs[func];
+    let mut checker = Checker {
+        original,
+        rewritten,
+        pairs: original.funcs.keys().map(|f| Pair::new(&original.funcs[f], code(f))).collect(),
+        summaries: original.funcs.keys().map(|_| Summary::default()).collect(),
+        entries: original.funcs.keys().map(|_| None).collect(),
+        callers: PerEntity::default(),
+        work: BTreeSet::new(),
+        refused: PerEntity::with_default(false),
+        refusals: Vec::new(),
+    };
+    checker.set_reads();
+    for (func, function) in original.funcs.iter() {
+        checker.summaries[func].unknown = is_carried(function);
+    }
+    for &root in roots {
+        checker.enter(root, &Entry::unknown());
+    }
+    checker.solve();
+    checker.unreached();
+    checker.removed();
+    checker.refusals
+}
+
+/// Programs, and functions that no code names: what somebody outside can enter if nothing
+/// else is known.
+pub fn roots(program: &Program) -> Vec<Func> {
+    let mut named: PerEntity<Func, bool> = PerEntity::with_default(false);
+    for function in program.funcs.values() {
+        named_functions(function).into_iter().for_each(|func| named[func] = true);
+    }
+    let is_root = |f: &Func| !named[*f] || program.funcs[*f].linkage == Linkage::Entry;
+    program.funcs.keys().filter(is_root).collect()
+}
+
+/// The refusals of all changed functions, if the two programs do not name the same things.
+fn different_tables(original: &Program, rewritten: &Program) -> Option<Vec<Refusal>> {
+    let same_funcs = original.funcs.len() == rewritten.funcs.len()
+        && original.funcs.values().zip(rewritten.funcs.values()).all(|(a, b)| {
+            a.linkage == b.linkage && a.name == b.name
+        });
+    let same = same_funcs
+        && original.endian == rewritten.endian
+        && original.sections == rewritten.sections
+        && original.externs == rewritten.externs
+        && original.maps == rewritten.maps;
+    let refusal = |func: Func| {
+        let (block, inst, slot) = (None, None, None);
+        Refusal { func, block, inst, slot, reason: Reason::Tables }
+    };
+    (!same).then(|| original.funcs.keys().map(refusal).collect())
+}
+
+/// Whether a function is carried untouched: nothing is known of what it does.
+fn is_carried(function: &Function) -> bool {
+    let indirect = |op: &Op| matches!(op, Op::GotoX { .. });
+    function.opaque.is_some() || function.insts().any(|(_, i)| indirect(function.op(i)))
+}
+
+/// The functions that a function's code names, dead code included.
+fn named_functions(function: &Function) -> Vec<Func> {
+    fn name<T>(op: &isa::Op<T>) -> Option<Func> {
+        match op {
+            isa::Op::Call(Callee::Func(func)) => Some(*func),
+            isa::Op::LdImm64 { imm: Imm64::Func(func), .. } => Some(*func),
+            _ => None,
+        }
+    }
+    match &function.opaque {
+        Some(body) => body.items.iter().filter_map(|item| name(item.op.as_ref()?)).collect(),
+        None => function.insts().filter_map(|(_, inst)| name(function.op(inst))).collect(),
+    }
+}
+
+struct Checker<'a> {
+    original: &'a Program,
+    rewritten: &'a Program,
+    pairs: EntityVec<Func, Pair<'a>>,
+    summaries: EntityVec<Func, Summary>,
+    /// How each function is entered, with the number of joins.
+    entries: EntityVec<Func, Option<(Entry, u32)>>,
+    callers: PerEntity<Func, BTreeSet<Func>>,
+    work: BTreeSet<Func>,
+    refused: PerEntity<Func, bool>,
+    refusals: Vec<Refusal>,
+}
+
+impl Checker<'_> {
+    /// The code that the result has for a function.
+    fn code(&self, func: Func) -> &Function {
+        self.pairs[func].rewritten.unwrap_or(self.pairs[func].original)
+    }
+
+    /// Finds what functions read of their arguments and says whether that changed.
+    fn set_reads(&mut self) -> bool {
+        let reads = reads::arguments(self.original, |func| self.code(func));
+        let mut changed = false;
+        for (summary, reads) in self.summaries.values_mut().zip(reads.values()) {
+            changed |= summary.reads != *reads;
+            summary.reads = *reads;
+        }
+        changed
+    }
+
+    fn enter(&mut self, func: Func, entry: &Entry) {
+        let Some(known) = self.entries.get_mut(func) else { return };
+        let changed = match known {
+            Some((known, joins)) => {
+                *joins += 1;
+                known.join(entry, *joins)
+            }
+            none => {
+                *none = Some((entry.clone(), 0));
+                true
+            }
+        };
+        if changed {
+            self.work.insert(func);
+        }
+    }
+
+    fn solve(&mut self) {
+        while let Some(func) = self.work.pop_first() {
+            self.solve_one(func);
+        }
+    }
+
+    fn solve_one(&mut self, func: Func) {
+        let Some((entry, _)) = self.entries[func].clone() else { return };
+        let pair = &self.pairs[func];
+        if self.summaries[func].unknown {
+            if pair.rewritten.is_some() {
+                let reason = match &pair.original.opaque {
+                    Some(body) => Reason::Opaque(body.reason.clone()),
+                    None => Reason::Unsupported("an indirect jump"),
+                };
+                self.refuse(Refusal { func, block: None, inst: None, slot: None, reason });
+            }
+            for named in named_functions(self.pairs[func].original) {
+                self.enter(named, &Entry::unknown());
+            }
+            return;
+        }
+        let walk = Walk::new(self.original, func, pair, &self.summaries);
+        let walked = match walk.run(&entry, self.summaries[func].reads) {
+            Ok(walked) => walked,
+            Err(refusal) if pair.rewritten.is_some() => return self.refuse(*refusal),
+            Err(_) => {
+                self.summaries[func].unknown = true;
+                self.work.insert(func);
+                self.work.extend(self.callers[func].iter().copied());
+                return;
+            }
+        };
+        if walked.exit != self.summaries[func].exit {
+            self.summaries[func].exit = walked.exit;
+            self.work.extend(self.callers[func].iter().copied());
+        }
+        for (callee, entry) in walked.entered {
+            self.callers[callee].insert(func);
+            self.enter(callee, &entry.unwrap_or_else(Entry::unknown));
+        }
+    }
+
+    /// Puts a function back and has everything that depends on it proved again.
+    fn refuse(&mut self, refusal: Refusal) {
+        let func = refusal.func;
+        if std::mem::replace(&mut self.refused[func], true) {
+            return;
+        }
+        self.refusals.push(refusal);
+        let original = &self.original.funcs[func];
+        self.pairs[func] = Pair::new(original, original);
+        self.work.insert(func);
+        if self.set_reads() {
+            let entered = self.entries.iter().filter(|(_, entry)| entry.is_some());
+            self.work.extend(entered.map(|(func, _)| func));
+        }
+    }
+
+    /// Functions that were changed and that nothing seems to enter: they are proven for any
+    /// arguments.
+    fn unreached(&mut self) {
+        for func in self.original.funcs.keys() {
+            let changed = self.pairs[func].rewritten.is_some_and(|f| !is_empty(f));
+            if changed && self.entries[func].is_none() {
+                self.enter(func, &Entry::unknown());
+                self.solve();
+            }
+        }
+    }
+
+    /// Functions without code that the result still names.
+    fn removed(&mut self) {
+        loop {
+            let named = self.rewritten.funcs.keys().flat_map(|f| named_functions(self.code(f)));
+            let gone = |func: &Func| {
+                self.pairs[*func].rewritten.is_some_and(is_empty) && !self.refused[*func]
+            };
+            let Some(func) = named.into_iter().find(gone) else { return };
+            let (block, inst, slot) = (None, None, None);
+            self.refuse(Refusal { func, block, inst, slot, reason: Reason::Removed });
+            self.solve();
+        }
+    }
+}
+
+fn is_empty(function: &Function) -> bool {
+    function.opaque.is_none() && function.layout().is_empty()
+}

@@ -1,0 +1,312 @@
+//! What is known at one pair of points: the symbol in each register and frame byte of both
+//! programs.
+//!
+//! Two places are known to be equal, in one program or across both, exactly if they hold the
+//! same symbol. Join: places keep a common symbol if they have one on both paths; what is
+//! known of it is the join of what is known of the two. Symbols of joins are new, so that
+//! nothing that was computed from the old ones is taken for something about the new.
+
+use crate::check::arena::{Arena, FastMap, Sym};
+use crate::check::cells::{self, Cells, FRAME};
+use crate::check::value::{Abs, Base};
+use crate::isa::{Endian, Reg};
+
+/// The original's side of a state.
+pub const ORIGINAL: usize = 0;
+/// The rewritten program's side of a state.
+pub const REWRITTEN: usize = 1;
+
+/// What one program holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Side {
+    /// The registers.
+    pub regs: [Sym; Reg::COUNT],
+    /// The function's own frame.
+    pub frame: Cells,
+}
+
+/// A set of bytes of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Bytes([u64; FRAME as usize / 64]);
+
+impl Bytes {
+    /// Every byte.
+    pub const ALL: Bytes = Bytes([u64::MAX; FRAME as usize / 64]);
+
+    /// Adds the bytes from `at` to `end`, as far as they are in the frame.
+    pub fn add(&mut self, at: i64, end: i64) {
+        for i in at.max(-FRAME)..end.min(0) {
+            let bit = (i + FRAME) as usize;
+            self.0[bit / 64] |= 1 << (bit % 64);
+        }
+    }
+
+    /// Adds the bytes of `other`.
+    pub fn join(&mut self, other: &Bytes) {
+        for (a, b) in self.0.iter_mut().zip(&other.0) {
+            *a |= b;
+        }
+    }
+
+    /// The runs of bytes in the set, cut at multiples of 8: start and end.
+    pub fn runs(&self) -> Vec<(i64, i64)> {
+        let mut runs: Vec<(i64, i64)> = Vec::new();
+        for bit in 0..FRAME as usize {
+            if self.0[bit / 64] & (1 << (bit % 64)) == 0 {
+                continue;
+            }
+            let at = bit as i64 - FRAME;
+            match runs.last_mut() {
+                Some((_, end)) if *end == at && at % 8 != 0 => *end += 1,
+                _ => runs.push((at, at + 1)),
+            }
+        }
+        runs
+    }
+}
+
+/// The frame of a caller: the same in both programs.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Parent {
+    /// What it holds; bytes without a cell hold anything.
+    pub cells: Cells,
+    /// The bytes that the function may have written.
+    pub touched: Bytes,
+}
+
+/// What is known at one pair of points.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// The original's side; then the rewritten program's, unless that is the same function.
+    pub sides: Vec<Side>,
+    /// The frames of the callers as far as they are known, the nearest first.
+    pub parents: Vec<Parent>,
+    /// Whether the function may have written to frames beyond `parents`.
+    pub touched_beyond: bool,
+}
+
+impl State {
+    /// The state in which a function starts, with uninitialised registers that are the same
+    /// in both programs.
+    pub fn start(arena: &mut Arena, sides: usize) -> State {
+        let mut regs = [Sym::MISSING; Reg::COUNT];
+        for reg in Reg::all() {
+            regs[reg.index()] = arena.opaque(Abs::UNINIT);
+        }
+        regs[Reg::FP.index()] = arena.address(Base::own(0));
+        let side = Side { regs, frame: Cells::default() };
+        State { sides: vec![side; sides], parents: Vec::new(), touched_beyond: false }
+    }
+
+    /// What a register holds.
+    pub fn reg(&self, side: usize, reg: Reg) -> Sym {
+        self.sides.get(side).or(self.sides.first()).map_or(Sym::MISSING, |s| s.regs[reg.index()])
+    }
+
+    /// Sets a register of one program.
+    pub fn set(&mut self, side: usize, reg: Reg, sym: Sym) {
+        if let Some(side) = self.sides.get_mut(side) {
+            side.regs[reg.index()] = sym;
+        }
+    }
+
+    /// Sets a register of both programs.
+    pub fn set_both(&mut self, reg: Reg, sym: Sym) {
+        for side in &mut self.sides {
+            side.regs[reg.index()] = sym;
+        }
+    }
+
+    /// Every place that holds `from` holds `to`.
+    pub fn rename(&mut self, from: Sym, to: Sym) {
+        let rename = |sym: Sym| if sym == from { to } else { sym };
+        for side in &mut self.sides {
+            side.regs.iter_mut().for_each(|sym| *sym = rename(*sym));
+            side.frame.map(rename);
+        }
+        for parent in &mut self.parents {
+            parent.cells.map(rename);
+        }
+    }
+
+    /// Whether a known frame can hold an address in a frame.
+    pub fn holds_frame_address(&self, arena: &Arena) -> bool {
+        let own = self.sides.iter().flat_map(|side| side.frame.iter());
+        let parents = self.parents.iter().flat_map(|parent| parent.cells.iter());
+        own.chain(parents).any(|cell| arena.abs(cell.sym).base.may_be_frame())
+    }
+
+    /// The first byte from `at` to `end` in which the two programs' frames are not known to be
+    /// equal.
+    pub fn differing_byte(
+        &self,
+        arena: &mut Arena,
+        endian: Endian,
+        at: i64,
+        end: i64,
+    ) -> Option<i64> {
+        let [a, b] = self.sides.as_slice() else { return None };
+        let mut differing = None;
+        cells::zip(arena, endian, (&a.frame, &b.frame), (at, end), |_, at, _, x, y| {
+            if x != y && differing.is_none() {
+                differing = Some(at);
+            }
+        });
+        differing
+    }
+
+    /// Something may have written to bytes of the own frame, in both programs the same: where
+    /// they were equal before they still are. `content` is what it wrote, for an offset and a
+    /// length.
+    pub fn overwrite(
+        &mut self,
+        arena: &mut Arena,
+        endian: Endian,
+        (at, end): (i64, i64),
+        content: impl Fn(i64, u32) -> Abs,
+    ) {
+        let held = self.clone();
+        let content = |arena: &mut Arena, at: i64, len: u32| {
+            let old = held.sides.first().and_then(|s| s.frame.read(arena, endian, (at, len), true));
+            let base = old.map_or(Base::Plain, |sym| arena.abs(sym).base);
+            let new = content(at, len);
+            if base == Base::Plain { new } else { new.join(&Abs { base, ..new }, false) }
+        };
+        self.replace(arena, endian, (at, end), content);
+    }
+
+    /// As [`overwrite`](Self::overwrite), where `content` says what is there afterwards.
+    pub fn replace(
+        &mut self,
+        arena: &mut Arena,
+        endian: Endian,
+        (at, end): (i64, i64),
+        content: impl Fn(&mut Arena, i64, u32) -> Abs,
+    ) {
+        let (at, end) = (at.max(-FRAME), end.min(0));
+        let mut next = at;
+        while next < end {
+            let stop = ((next & !7) + 8).min(end);
+            let len = (stop - next) as u32;
+            let equal = self.differing_byte(arena, endian, next, stop).is_none();
+            let abs = content(arena, next, len);
+            let first = arena.opaque(abs);
+            for (i, side) in self.sides.iter_mut().enumerate() {
+                let sym = if i == 0 || equal { first } else { arena.opaque(abs) };
+                side.frame.write(arena, endian, next, len, sym);
+            }
+            next = stop;
+        }
+    }
+
+    /// Something has written anything anywhere in every known frame.
+    pub fn overwrite_all(&mut self, arena: &mut Arena, endian: Endian) {
+        self.replace(arena, endian, (-FRAME, 0), |_, _, len| anything(len));
+        for parent in &mut self.parents {
+            *parent = Parent { cells: Cells::default(), touched: Bytes::ALL };
+        }
+        self.touched_beyond = true;
+    }
+}
+
+/// What so many bytes of memory can hold if they can hold an address in a frame.
+pub fn anything(len: u32) -> Abs {
+    if len == 8 { Abs::ANY } else { plain(len) }
+}
+
+/// What so many bytes of memory can hold.
+pub fn plain(len: u32) -> Abs {
+    match len {
+        8.. => Abs::PLAIN,
+        _ => Abs::number(crate::check::num::Num::range(0, u64::MAX >> (64 - 8 * len.max(1)))),
+    }
+}
+
+/// Joins states at one pair of points.
+pub struct Join<'a> {
+    /// The symbols.
+    pub arena: &'a mut Arena,
+    /// The byte order of memory.
+    pub endian: Endian,
+    /// The symbols that earlier joins at this point made.
+    pub owned: &'a mut Vec<Sym>,
+    /// Whether bounds that grow go as far as they can.
+    pub widen: bool,
+    memo: FastMap<(Sym, Sym), Sym>,
+    /// The arriving symbol that each known one stands for.
+    claimed: FastMap<Sym, Sym>,
+}
+
+impl<'a> Join<'a> {
+    /// A join at one pair of points.
+    pub fn new(
+        arena: &'a mut Arena,
+        endian: Endian,
+        owned: &'a mut Vec<Sym>,
+        widen: bool,
+    ) -> Self {
+        Join { arena, endian, owned, widen, memo: FastMap::default(), claimed: FastMap::default() }
+    }
+
+    /// The join of what is known at the point with what arrives.
+    pub fn states(mut self, known: &State, arriving: &State) -> State {
+        let mut joined = known.clone();
+        for (side, from) in joined.sides.iter_mut().zip(&arriving.sides) {
+            for (sym, &arriving) in side.regs.iter_mut().zip(&from.regs) {
+                *sym = self.pair(*sym, arriving);
+            }
+            side.frame = self.cells(&side.frame, &from.frame, true);
+        }
+        joined.parents.truncate(arriving.parents.len());
+        for (parent, from) in joined.parents.iter_mut().zip(&arriving.parents) {
+            parent.cells = self.cells(&parent.cells, &from.cells, false);
+            parent.touched.join(&from.touched);
+        }
+        let dropped = |state: &State| {
+            let beyond = state.parents.iter().skip(joined.parents.len());
+            beyond.into_iter().any(|parent| parent.touched != Bytes::default())
+        };
+        joined.touched_beyond |=
+            arriving.touched_beyond || dropped(known) || dropped(arriving);
+        joined
+    }
+
+    /// The joined frame; bytes without a cell are dropped unless it is the `own` frame.
+    fn cells(&mut self, known: &Cells, arriving: &Cells, own: bool) -> Cells {
+        let mut joined = Cells::default();
+        let mut pairs = Vec::new();
+        let range = (-FRAME, 0);
+        cells::zip(self.arena, self.endian, (known, arriving), range, |_, at, len, a, b| {
+            pairs.push((at, len, a, b));
+        });
+        for (at, len, a, b) in pairs {
+            if own || (a != Sym::MISSING && b != Sym::MISSING) {
+                let sym = self.pair(a, b);
+                joined.push(cells::Cell { at, len, sym });
+            }
+        }
+        joined
+    }
+
+    fn pair(&mut self, known: Sym, arriving: Sym) -> Sym {
+        if let Some(&sym) = self.memo.get(&(known, arriving)) {
+            return sym;
+        }
+        let unclaimed = !self.claimed.contains_key(&known);
+        let (a, b) = (self.arena.abs(known), self.arena.abs(arriving));
+        let joined = a.join(&b, self.widen);
+        let owned = || self.owned.binary_search(&known).is_ok();
+        let sym = if unclaimed && (known == arriving || (joined == a && owned())) {
+            known
+        } else {
+            let sym = self.arena.opaque(joined);
+            if let Err(position) = self.owned.binary_search(&sym) {
+                self.owned.insert(position, sym);
+            }
+            sym
+        };
+        self.claimed.entry(known).or_insert(arriving);
+        self.memo.insert((known, arriving), sym);
+        sym
+    }
+}

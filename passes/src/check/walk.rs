@@ -1,0 +1,417 @@
+//! The walk over pairs of points of one function, until the states at each pair are stable.
+//!
+//! The original leads: its instructions are executed one by one, and the rewritten function
+//! follows with those that stand for them. Where the original does something that is seen
+//! outside, decides on a condition or returns, the rewritten function must come to the same.
+
+use std::collections::BTreeSet;
+
+use petgraph::algo::is_cyclic_directed;
+use petgraph::graph::DiGraph;
+
+use crate::cfg::Cfg;
+use crate::check::arena::FastMap;
+use crate::check::branch::Test;
+use crate::check::context::{Entry, Exit};
+use crate::check::event::{Next, Summary};
+use crate::check::exec::Machine;
+use crate::check::pair::{Pair, Point};
+use crate::check::refusal::{Reason, Refusal};
+use crate::check::state::{Join, ORIGINAL, REWRITTEN, State};
+use crate::entity::{EntityVec, Func, Inst};
+use crate::ir::{Op, Program};
+use crate::isa::RegSet;
+
+/// Joins at a pair of points after which bounds that grow go as far as they can.
+const WIDEN_AFTER: u32 = 10;
+
+/// A pair of points; the rewritten one is the original's where they are one function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    original: Point,
+    rewritten: Point,
+}
+
+struct Node {
+    key: Key,
+    state: State,
+    owned: Vec<crate::check::arena::Sym>,
+    joins: u32,
+}
+
+/// The walk over one function.
+pub struct Walk<'a> {
+    func: Func,
+    pub(super) pair: &'a Pair<'a>,
+    summaries: &'a EntityVec<Func, Summary>,
+    pub(super) machine: Machine<'a>,
+    nodes: Vec<Node>,
+    index: FastMap<Key, usize>,
+    work: BTreeSet<(u32, usize, usize)>,
+    order: Cfg,
+    /// Edges on which only one of the two went on.
+    waits: [BTreeSet<(usize, usize)>; 2],
+    pub(super) exit: Option<Exit>,
+    pub(super) joins: u32,
+}
+
+/// What a walk found.
+pub struct Walked {
+    /// How the function returns.
+    pub exit: Option<Exit>,
+    /// The functions that are entered from it: with a state where they are called, without
+    /// where somebody outside will do it.
+    pub entered: Vec<(Func, Option<Entry>)>,
+}
+
+/// Where a stretch of the walk stands.
+#[derive(Clone, Copy)]
+pub(super) struct Position {
+    pub(super) from: usize,
+    pub(super) original: Point,
+    pub(super) rewritten: Point,
+    /// Whether each of the two has gone on since `from`.
+    pub(super) moved: [bool; 2],
+}
+
+/// A refusal without the function, boxed by the walk.
+pub(super) type Step<T> = Result<T, Box<Refusal>>;
+
+impl<'a> Walk<'a> {
+    /// Prepares the walk.
+    pub fn new(
+        program: &'a Program,
+        func: Func,
+        pair: &'a Pair<'a>,
+        summaries: &'a EntityVec<Func, Summary>,
+    ) -> Walk<'a> {
+        Walk {
+            func,
+            pair,
+            summaries,
+            machine: Machine::new(program),
+            nodes: Vec::new(),
+            index: FastMap::default(),
+            work: BTreeSet::new(),
+            order: Cfg::new(pair.original),
+            waits: [BTreeSet::new(), BTreeSet::new()],
+            exit: None,
+            joins: 0,
+        }
+    }
+
+    /// Walks from the entry, entered in a state, the rewritten function reading some arguments.
+    pub fn run(mut self, entry: &Entry, reads: RegSet) -> Step<Walked> {
+        if let Err((block, inst, reason)) = self.pair.check_references() {
+            let slot = self.pair.rewritten.and_then(|f| f.inst(inst).origin);
+            let (func, block, inst) = (self.func, Some(block), Some(inst));
+            return Err(Box::new(Refusal { func, block, inst, slot, reason }));
+        }
+        let sides = 1 + usize::from(self.pair.rewritten.is_some());
+        let state = entry.state(&mut self.machine.arena, sides, reads);
+        let rewritten = self.pair.rewritten.unwrap_or(self.pair.original);
+        let (Some(original), Some(rewritten)) = (self.pair.original.entry(), rewritten.entry())
+        else {
+            return Err(self.refuse(None, None, Reason::Removed));
+        };
+        let key = Key { original: Point::start(original), rewritten: Point::start(rewritten) };
+        let limit = 64 + 4 * (self.pair.original.block_bound() + self.pair.original.inst_bound());
+        let start = Position {
+            from: usize::MAX,
+            original: key.original,
+            rewritten: key.rewritten,
+            moved: [true; 2],
+        };
+        self.arrive(start, key.original, state)?;
+        while let Some((_, _, node)) = self.work.pop_first() {
+            if self.nodes.len() > limit {
+                return Err(self.refuse(None, None, Reason::TooManyPairs(limit)));
+            }
+            self.stretch(node)?;
+        }
+        if self.waits.iter().any(goes_round) {
+            return Err(self.refuse(None, None, Reason::NoProgress));
+        }
+        Ok(Walked { exit: self.exit, entered: self.machine.entered })
+    }
+
+    pub(super) fn refuse(&self, at: Option<&Position>, inst: Option<Inst>, reason: Reason) -> Box<Refusal> {
+        let function = self.pair.rewritten.unwrap_or(self.pair.original);
+        let here = at.and_then(|p| function.block(p.rewritten.block).insts.get(p.rewritten.at));
+        let original = at.and_then(|p| {
+            self.pair.original.block(p.original.block).insts.get(p.original.at)
+        });
+        Box::new(Refusal {
+            func: self.func,
+            block: at.map(|p| p.rewritten.block),
+            inst: inst.or(here.copied()),
+            slot: original.and_then(|&inst| self.pair.original.inst(inst).origin),
+            reason,
+        })
+    }
+
+    /// Both functions stand at a new pair of points: `original` and where `at` has the
+    /// rewritten one.
+    pub(super) fn arrive(
+        &mut self,
+        mut at: Position,
+        original: Point,
+        mut state: State,
+    ) -> Step<()> {
+        at.original = original;
+        if original.at == 0 && !self.skip_tests(&mut at, &mut state)? {
+            return Err(self.refuse(Some(&at), None, Reason::NoProgress));
+        }
+        at.rewritten = match self.pair.rewritten {
+            None => at.original,
+            Some(rewritten) => match at.rewritten.settle(rewritten) {
+                Some(settled) => settled,
+                None => return Err(self.refuse(Some(&at), None, Reason::NoProgress)),
+            },
+        };
+        let key = Key { original: at.original, rewritten: at.rewritten };
+        let node = match self.index.get(&key).copied() {
+            Some(i) => {
+                let (endian, arena) = (self.machine.endian(), &mut self.machine.arena);
+                let node = &mut self.nodes[i];
+                node.joins += 1;
+                let widen = node.joins > WIDEN_AFTER;
+                let join = Join::new(arena, endian, &mut node.owned, widen);
+                let joined = join.states(&node.state, &state);
+                if joined == node.state {
+                    self.link(&at, i);
+                    return Ok(());
+                }
+                node.state = joined;
+                i
+            }
+            None => {
+                self.index.insert(key, self.nodes.len());
+                self.nodes.push(Node { key, state, owned: Vec::new(), joins: 0 });
+                self.nodes.len() - 1
+            }
+        };
+        self.link(&at, node);
+        let order = self.order.order(key.original.block).unwrap_or(u32::MAX);
+        self.work.insert((order, key.original.at, node));
+        Ok(())
+    }
+
+    fn link(&mut self, at: &Position, to: usize) {
+        for (side, waits) in self.waits.iter_mut().enumerate() {
+            if !at.moved[side] && at.from != usize::MAX && self.pair.rewritten.is_some() {
+                waits.insert((at.from, to));
+            }
+        }
+    }
+
+    /// The original goes on over blocks that only test what is known, so that what is known on
+    /// one way in is not lost in a join with the others. False if it goes round.
+    fn skip_tests(&mut self, at: &mut Position, state: &mut State) -> Step<bool> {
+        let original = self.pair.original;
+        for _ in 0..=original.block_bound() {
+            let data = original.block(at.original.block);
+            let next = match data.insts.as_slice() {
+                [] => data.next,
+                [inst] => match *original.op(*inst) {
+                    Op::Goto { target, .. } => Some(target),
+                    Op::Branch { target, .. } => {
+                        let test = Test::new(&mut self.machine, state, ORIGINAL, original.inst(*inst));
+                        let test = test.map_err(|reason| self.refuse(Some(at), None, reason))?;
+                        match test.and_then(|test| test.decide(&self.machine.arena)) {
+                            Some(true) => Some(target),
+                            Some(false) => data.next,
+                            None => return Ok(true),
+                        }
+                    }
+                    _ => return Ok(true),
+                },
+                _ => return Ok(true),
+            };
+            let Some(next) = next else { return Ok(true) };
+            at.moved[ORIGINAL] = true;
+            self.follow(at, state, data.insts.len())?;
+            at.original = Point::start(next);
+        }
+        Ok(false)
+    }
+
+    /// Walks from a pair of points to the next ones.
+    fn stretch(&mut self, node: usize) -> Step<()> {
+        let Node { key, state, .. } = &self.nodes[node];
+        let mut state = state.clone();
+        let mut at = Position {
+            from: node,
+            original: key.original,
+            rewritten: key.rewritten,
+            moved: [false; 2],
+        };
+        self.machine.forget_loads();
+        let original = self.pair.original;
+        loop {
+            let data = original.block(at.original.block);
+            let Some(&inst) = data.insts.get(at.original.at) else {
+                at.moved[ORIGINAL] = true;
+                self.follow(&mut at, &mut state, data.insts.len())?;
+                let Some(next) = data.next else { return Ok(()) };
+                return self.arrive(at, Point::start(next), state);
+            };
+            let insn = original.inst(inst);
+            if self.machine.is_silent(&state, ORIGINAL, insn) {
+                let home = (at.original.block, at.original.at);
+                let done = self.machine.execute(&mut state, ORIGINAL, insn, Some(home));
+                done.map_err(|reason| self.refuse(Some(&at), None, reason))?;
+                at.moved[ORIGINAL] = true;
+                let here = at.original.at;
+                self.follow(&mut at, &mut state, here)?;
+                at.original.at += 1;
+                continue;
+            }
+            match insn.op {
+                Op::Goto { target, .. } => {
+                    at.moved[ORIGINAL] = true;
+                    self.follow(&mut at, &mut state, data.insts.len())?;
+                    return self.arrive(at, Point::start(target), state);
+                }
+                Op::Branch { .. } => return self.branch(at, state, inst),
+                Op::MayGoto { .. } => return self.may_goto(at, state, inst),
+                Op::Exit => return self.leave(at, state),
+                Op::GotoX { .. } => {
+                    let reason = Reason::Unsupported("an indirect jump");
+                    return Err(self.refuse(Some(&at), None, reason));
+                }
+                _ => {}
+            }
+            let other = match self.come_to_event(&mut at, &mut state)? {
+                Came::Here(other) => other,
+                Came::Decision => return self.rewritten_decides(at, state),
+            };
+            let pair = self.pair;
+            let other = other.and_then(|inst| Some(pair.rewritten?.inst(inst)));
+            let next = self.machine.event(&mut state, self.summaries, insn, other);
+            match next.map_err(|reason| self.refuse(Some(&at), None, reason))? {
+                Next::Never => return Ok(()),
+                Next::On => {}
+            }
+            self.machine.forget_loads();
+            at.original.at += 1;
+            at.rewritten.at += 1;
+            at.moved = [true; 2];
+        }
+    }
+
+    /// The rewritten function executes what stands for instructions of the original's block up
+    /// to a position. In a block that nothing stands for, it may be in another one with the
+    /// same code: it executes what looks like the instruction at that position.
+    pub(super) fn follow(&mut self, at: &mut Position, state: &mut State, to: usize) -> Step<()> {
+        let Some(rewritten) = self.pair.rewritten else { return Ok(()) };
+        let block = at.original.block;
+        let insts = &self.pair.original.block(block).insts;
+        let here = insts.get(to).map(|&inst| &self.pair.original.inst(inst).op);
+        let mut borrowed = self.pair.stands(block);
+        for _ in 0..=rewritten.inst_bound() {
+            let Some(point) = at.rewritten.settle(rewritten) else {
+                return Err(self.refuse(Some(at), None, Reason::NoProgress));
+            };
+            let Some(&inst) = rewritten.block(point.block).insts.get(point.at) else { return Ok(()) };
+            let data = rewritten.inst(inst);
+            let home = self.pair.home(inst);
+            let stands = match home {
+                Some((home, i)) => home == block && i <= to,
+                None => true,
+            };
+            if !stands {
+                if borrowed || !here.is_some_and(|op| looks_like(op, &data.op)) {
+                    return Ok(());
+                }
+                borrowed = true;
+            }
+            if !self.advance(at, state, point, inst)? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// The rewritten function goes on over one instruction that nobody outside sees, or a
+    /// decided jump. False if it is at something else.
+    pub(super) fn advance(&mut self, at: &mut Position, state: &mut State, point: Point, inst: Inst) -> Step<bool> {
+        let Some(rewritten) = self.pair.rewritten else { return Ok(false) };
+        let data = rewritten.inst(inst);
+        at.rewritten = point;
+        if self.machine.is_silent(state, REWRITTEN, data) {
+            let home = self.pair.home(inst);
+            let done = self.machine.execute(state, REWRITTEN, data, home);
+            done.map_err(|reason| self.refuse(Some(at), Some(inst), reason))?;
+            at.rewritten.at += 1;
+            at.moved[REWRITTEN] = true;
+            return Ok(true);
+        }
+        if let Op::Branch { target, .. } = data.op {
+            let test = Test::new(&mut self.machine, state, REWRITTEN, data);
+            let test = test.map_err(|reason| self.refuse(Some(at), Some(inst), reason))?;
+            let next = match test.and_then(|test| test.decide(&self.machine.arena)) {
+                Some(true) => Some(target),
+                Some(false) => rewritten.block(point.block).next,
+                None => None,
+            };
+            if let Some(next) = next {
+                at.rewritten = Point::start(next);
+                at.moved[REWRITTEN] = true;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The rewritten function goes on to whatever is not silent.
+    pub(super) fn come_to_event(&mut self, at: &mut Position, state: &mut State) -> Step<Came> {
+        let Some(rewritten) = self.pair.rewritten else { return Ok(Came::Here(None)) };
+        let to = at.original.at;
+        self.follow(at, state, to)?;
+        for _ in 0..=rewritten.inst_bound() {
+            let Some(point) = at.rewritten.settle(rewritten) else { break };
+            let Some(&inst) = rewritten.block(point.block).insts.get(point.at) else { break };
+            if self.advance(at, state, point, inst)? {
+                continue;
+            }
+            let decides = matches!(rewritten.op(inst), Op::Branch { .. } | Op::MayGoto { .. });
+            return Ok(if decides { Came::Decision } else { Came::Here(Some(inst)) });
+        }
+        Err(self.refuse(Some(at), None, Reason::NoProgress))
+    }
+
+    pub(super) fn event_reason(&self, at: &Position, inst: Option<Inst>) -> Reason {
+        let original = self.pair.original.block(at.original.block).insts.get(at.original.at);
+        let text = |op: &Op| format!("{op:?}");
+        Reason::Event {
+            original: original.map_or(String::new(), |&i| text(self.pair.original.op(i))),
+            rewritten: match (inst, self.pair.rewritten) {
+                (Some(inst), Some(function)) => text(function.op(inst)),
+                _ => String::new(),
+            },
+        }
+    }
+}
+
+/// Where the rewritten function came to.
+pub(super) enum Came {
+    /// An instruction that is not silent; none if both are one function.
+    Here(Option<Inst>),
+    /// A conditional jump that is not decided.
+    Decision,
+}
+
+/// Whether edges between pairs of points make a cycle.
+fn goes_round(edges: &BTreeSet<(usize, usize)>) -> bool {
+    let edges = edges.iter().filter_map(|&(a, b)| Some((u32::try_from(a).ok()?, b as u32)));
+    is_cyclic_directed(&DiGraph::<(), ()>::from_edges(edges))
+}
+
+/// Whether an instruction can be what became of another one.
+fn looks_like(original: &Op, rewritten: &Op) -> bool {
+    let same_kind = std::mem::discriminant(original) == std::mem::discriminant(rewritten);
+    let constant = matches!(rewritten, Op::Mov { .. } | Op::LdImm64 { .. });
+    original.defs() == rewritten.defs() && (same_kind || constant)
+}
+

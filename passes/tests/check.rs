@@ -1,0 +1,58 @@
+//! The checker over what the passes make of random programs, and over damaged results.
+
+use bpfold_passes::check::{self, Refusal};
+use bpfold_passes::entity::Entity;
+use bpfold_passes::ir::Program;
+use bpfold_passes::pass::{self, Options};
+use bpfold_passes::testing::Case;
+use bpfold_passes::text::Printer;
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+/// The program with the slots of its instructions as their origins.
+fn with_origins(mut program: Program) -> Program {
+    for function in program.funcs.values_mut() {
+        let mut slot = 0;
+        let insts: Vec<_> = function.insts().map(|(_, inst)| inst).collect();
+        for inst in insts {
+            let slots = function.op(inst).slots() as u32;
+            function.attach(inst, |data| data.origin = Some(slot));
+            slot += slots;
+        }
+    }
+    program
+}
+
+fn show(original: &Program, rewritten: &Program, refusal: &Refusal) -> String {
+    let print = |program: &Program| {
+        Printer::new(program).verbose().function(refusal.func).to_string()
+    };
+    format!("{refusal}\noriginal:\n{}\nrewritten:\n{}", print(original), print(rewritten))
+}
+
+/// Everything that the passes make of random programs is proven.
+#[test]
+fn folded_programs_are_proven() {
+    let (first, cases) = (number("BPFOLD_SEED", 0), number("BPFOLD_CASES", 300));
+    let (mut changed, mut failures) = (0, Vec::new());
+    for seed in first..first + cases {
+        let original = with_origins(Case::from_seed(seed).program);
+        let mut rewritten = original.clone();
+        pass::fold(&mut rewritten, &Options::default()).unwrap();
+        changed += usize::from(original != rewritten);
+        for refusal in check::check(&original, &rewritten, &check::roots(&original)) {
+            failures.push(format!("seed {seed}: {}", show(&original, &rewritten, &refusal)));
+        }
+    }
+    let shown = number("BPFOLD_SHOW", 2) as usize;
+    assert!(
+        failures.is_empty(),
+        "{} refusals in {changed} changed programs\n{}",
+        failures.len(),
+        failures.iter().take(shown).cloned().collect::<Vec<_>>().join("\n")
+    );
+    assert!(changed * 4 > cases as usize, "{changed} of {cases} programs were changed");
+    assert_eq!(bpfold_passes::entity::Func::from_index(0).index(), 0);
+}
