@@ -1,7 +1,6 @@
 //! The checker over what the passes make of random programs, and over damaged results.
 
 use bpfold_passes::check::{self, Refusal};
-use bpfold_passes::entity::Entity;
 use bpfold_passes::ir::Program;
 use bpfold_passes::pass::{self, Options};
 use bpfold_passes::testing::Case;
@@ -26,9 +25,8 @@ fn with_origins(mut program: Program) -> Program {
 }
 
 fn show(original: &Program, rewritten: &Program, refusal: &Refusal) -> String {
-    let print = |program: &Program| {
-        Printer::new(program).verbose().function(refusal.func).to_string()
-    };
+    let print =
+        |program: &Program| Printer::new(program).verbose().function(refusal.func).to_string();
     format!("{refusal}\noriginal:\n{}\nrewritten:\n{}", print(original), print(rewritten))
 }
 
@@ -54,5 +52,4 @@ fn folded_programs_are_proven() {
         failures.iter().take(shown).cloned().collect::<Vec<_>>().join("\n")
     );
     assert!(changed * 4 > cases as usize, "{changed} of {cases} programs were changed");
-    assert_eq!(bpfold_passes::entity::Func::from_index(0).index(), 0);
 }

@@ -220,7 +220,8 @@ impl Arena {
     }
 
     fn alu64(&mut self, op: AluOp, mut a: Sym, mut b: Sym) -> Sym {
-        if commutes(op) && (self.abs(a).as_number().is_some(), a) > (self.abs(b).as_number().is_some(), b)
+        if commutes(op)
+            && (self.abs(a).as_number().is_some(), a) > (self.abs(b).as_number().is_some(), b)
         {
             (a, b) = (b, a);
         }
@@ -286,8 +287,15 @@ impl Arena {
         }
     }
 
-    /// `(x << n) >> n` is a mask, and with an arithmetic shift a sign extension.
+    /// `(x & m) >> n` is `(x >> n) & (m >> n)`; `(x << n) >> n` is a mask, and with an
+    /// arithmetic shift a sign extension.
     fn shifted_back(&mut self, op: AluOp, a: Sym, count: u32) -> Option<Sym> {
+        if let (AluOp::Rsh, Term::Alu(AluOp::And, x, mask)) = (op, self.term(a)) {
+            let mask = self.abs(mask).as_number()? >> count;
+            let (count, mask) = (self.number(count.into()), self.number(mask));
+            let shifted = self.alu64(AluOp::Rsh, x, count);
+            return Some(self.alu64(AluOp::And, shifted, mask));
+        }
         let (inner, x) = match self.term(a) {
             Term::Alu(inner @ (AluOp::Lsh | AluOp::Rsh), x, by) => {
                 (inner, Some((x, self.abs(by).as_number()? as u32)))
@@ -349,7 +357,14 @@ impl Arena {
     /// `len` bytes of `a` from bit `shift` on, zero-extended.
     pub fn extract(&mut self, a: Sym, shift: u32, len: u32) -> Sym {
         if self.abs(a).uninit && (shift, len) != (0, 8) {
-            return self.intern(Term::Part(a, shift, len), Abs::UNINIT);
+            let (whole, shift) = match self.term(a) {
+                Term::Part(whole, from, _) => (whole, from + shift),
+                _ => (a, shift),
+            };
+            return self.intern(Term::Part(whole, shift, len), Abs::UNINIT);
+        }
+        if let Some((half, shift)) = self.half_of(a, shift, len) {
+            return self.extract(half, shift, len);
         }
         let count = self.number(shift.into());
         let a = self.alu64(AluOp::Rsh, a, count);
@@ -373,6 +388,24 @@ impl Arena {
         let count = self.number(u64::from(8 * len));
         let shifted = self.alu64(AluOp::Lsh, high, count);
         self.alu64(AluOp::Or, low, shifted)
+    }
+
+    /// Of a value that was put together, the one of its halves that holds the bytes.
+    fn half_of(&self, a: Sym, shift: u32, len: u32) -> Option<(Sym, u32)> {
+        let Term::Alu(AluOp::Or, x, y) = self.term(a) else { return None };
+        for (low, shifted) in [(x, y), (y, x)] {
+            if let Term::Alu(AluOp::Lsh, high, by) = self.term(shifted)
+                && let Some(by) = self.abs(by).as_number().filter(|&by| by < 64)
+                && self.abs(low).num.max() < 1 << by
+            {
+                let by = by as u32;
+                if shift >= by && self.abs(high).num.max() <= u64::MAX >> by {
+                    return Some((high, shift - by));
+                }
+                return (shift + 8 * len <= by).then_some((low, shift));
+            }
+        }
+        None
     }
 
     /// What `len` bytes are a part of, and from which bit on.

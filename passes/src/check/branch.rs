@@ -178,10 +178,10 @@ impl Walk<'_> {
             return self.arrive(at, Point::start(if taken { target } else { next }), state);
         }
         self.follow(&mut at, &mut state, here)?;
-        let Some((there, ahead, other, same)) = self.same_test(at, &state, &test)? else {
+        let Some((there, ahead, other, same)) = self.same_test(&at, &state, &test)? else {
             for (holds, to) in [(true, target), (false, next)] {
                 if let Some(state) = test.edge(&mut self.machine.arena, &state, holds) {
-                    self.arrive(at, Point::start(to), state)?;
+                    self.arrive(at.clone(), Point::start(to), state)?;
                 }
             }
             return Ok(());
@@ -196,7 +196,7 @@ impl Walk<'_> {
                 continue;
             }
             let rewritten = Point::start(if taken { other.target } else { other.next });
-            self.arrive(Position { rewritten, ..at }, Point::start(to), state)?;
+            self.arrive(Position { rewritten, ..at.clone() }, Point::start(to), state)?;
         }
         Ok(())
     }
@@ -205,13 +205,13 @@ impl Walk<'_> {
     /// it comes to it: where that is, the state there, the jump, and whether it is the same.
     fn same_test(
         &mut self,
-        at: Position,
+        at: &Position,
         state: &State,
         test: &Test,
     ) -> Step<Option<(Position, State, Jump, bool)>> {
         let Some(rewritten) = self.pair.rewritten else { return Ok(None) };
         let home = (at.original.block, at.original.at);
-        let (mut ahead, mut state) = (at, state.clone());
+        let (mut ahead, mut state) = (at.clone(), state.clone());
         let looks_ahead = !self.pair.stands(at.original.block);
         for _ in 0..=rewritten.inst_bound() {
             let Some(point) = ahead.rewritten.settle(rewritten) else { return Ok(None) };
@@ -232,9 +232,7 @@ impl Walk<'_> {
                     (Some(same), Some(next)) => {
                         Ok(Some((ahead, state, Jump { test: other, target, next }, same)))
                     }
-                    _ if is_home => {
-                        Err(self.refuse(Some(&ahead), Some(inst), Reason::Condition))
-                    }
+                    _ if is_home => Err(self.refuse(Some(&ahead), Some(inst), Reason::Condition)),
                     _ => Ok(None),
                 };
             }
@@ -270,7 +268,7 @@ impl Walk<'_> {
         for (to, other) in edges.into_iter().zip(others) {
             if let (Some(to), Some(other)) = (to, other) {
                 let rewritten = Point::start(other);
-                self.arrive(Position { rewritten, ..at }, Point::start(to), state.clone())?;
+                self.arrive(Position { rewritten, ..at.clone() }, Point::start(to), state.clone())?;
             }
         }
         Ok(())
@@ -292,9 +290,8 @@ impl Walk<'_> {
             }
         }
         let exit = Exit::new(&self.machine.arena, &state);
-        self.joins += 1;
         match &mut self.exit {
-            Some(known) => known.join(&exit, self.joins),
+            Some(known) => self.joins += u32::from(known.join(&exit, self.joins)),
             none => *none = Some(exit),
         }
         Ok(())
@@ -316,7 +313,7 @@ impl Walk<'_> {
             let (Some(to), Some(test)) = (to, &test) else { continue };
             if let Some(state) = test.edge(&mut self.machine.arena, &state, holds) {
                 let moved = [at.moved[ORIGINAL], true];
-                let next = Position { rewritten: Point::start(to), moved, ..at };
+                let next = Position { rewritten: Point::start(to), moved, ..at.clone() };
                 self.arrive(next, at.original, state)?;
             }
         }

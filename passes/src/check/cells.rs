@@ -225,8 +225,7 @@ mod tests {
             let whole = cells.read(&mut arena, endian, (-8, 8), true).unwrap();
             assert_eq!(arena.abs(whole).as_number(), Some(expected));
             let half = cells.read(&mut arena, endian, (-4, 4), true).unwrap();
-            let expected =
-                if endian == Endian::Little { 0x1122_3344 } else { 0x5566_7788 };
+            let expected = if endian == Endian::Little { 0x1122_3344 } else { 0x5566_7788 };
             assert_eq!(arena.abs(half).as_number(), Some(expected));
         }
     }

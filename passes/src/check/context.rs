@@ -114,15 +114,14 @@ impl Exit {
         let parents = state.parents.iter();
         Exit {
             result: arena.abs(state.reg(0, Reg::R0)).shallower(),
-            parents: parents
-                .map(|p| (facts(arena, &p.cells, Abs::shallower), p.touched))
-                .collect(),
+            parents: parents.map(|p| (facts(arena, &p.cells, Abs::shallower), p.touched)).collect(),
             touched_beyond: state.touched_beyond,
         }
     }
 
-    /// Joins another way out.
-    pub fn join(&mut self, other: &Exit, joins: u32) {
+    /// Joins another way out and says whether that changed this one.
+    pub fn join(&mut self, other: &Exit, joins: u32) -> bool {
+        let before = self.clone();
         let widen = joins > WIDEN_AFTER;
         self.result = self.result.join(&other.result, widen);
         self.touched_beyond |= other.touched_beyond || self.parents.len() != other.parents.len();
@@ -131,15 +130,11 @@ impl Exit {
             *facts = join_facts(facts, more, widen);
             touched.join(also);
         }
+        *self != before
     }
 
     /// The caller's state after the call, but for registers.
-    pub fn apply(
-        &self,
-        arena: &mut Arena,
-        endian: crate::isa::Endian,
-        state: &mut State,
-    ) {
+    pub fn apply(&self, arena: &mut Arena, endian: crate::isa::Endian, state: &mut State) {
         if self.touched_beyond {
             state.overwrite_all(arena, endian);
         }
@@ -179,9 +174,8 @@ fn pieces(facts: &FrameFacts, touched: &Bytes) -> Vec<(i64, i64)> {
     let mut pieces = Vec::new();
     for (mut at, end) in touched.runs() {
         while at < end {
-            let cell = facts.iter().find(|(from, len, _)| {
-                *from == at && at + i64::from(*len) <= end
-            });
+            let cell =
+                facts.iter().find(|(from, len, _)| *from == at && at + i64::from(*len) <= end);
             let next = facts.iter().map(|(from, ..)| *from).find(|from| *from > at);
             let stop = match cell {
                 Some((_, len, _)) => at + i64::from(*len),

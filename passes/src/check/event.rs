@@ -54,9 +54,10 @@ impl Machine<'_> {
             (Op::Store { size, base, off, src }, None) => {
                 self.store(state, (size, core), [(base, off, src); 2])?;
             }
-            (Op::Store { size, base, off, src }, Some(Op::Store { size: s, base: b, off: o, src: v }))
-                if size == s =>
-            {
+            (
+                Op::Store { size, base, off, src },
+                Some(Op::Store { size: s, base: b, off: o, src: v }),
+            ) if size == s => {
                 self.store(state, (size, core), [(base, off, src), (b, o, v)])?;
             }
             (Op::StoreRelease { size, base, off, src }, None) => {
@@ -199,7 +200,12 @@ impl Machine<'_> {
 
     /// Frame bytes that are read through an address must be the same in both programs. What
     /// they hold, if the address is exact and in the own frame.
-    fn same_memory(&mut self, state: &State, address: Sym, len: u32) -> Result<Option<Sym>, Reason> {
+    fn same_memory(
+        &mut self,
+        state: &State,
+        address: Sym,
+        len: u32,
+    ) -> Result<Option<Sym>, Reason> {
         let base = self.arena.abs(address).base;
         if !base.may_be_own_frame() {
             return Ok(None);
@@ -322,7 +328,11 @@ impl Machine<'_> {
         Ok(Next::On)
     }
 
-    fn same_arguments(&mut self, state: &State, regs: impl Iterator<Item = Reg>) -> Result<(), Reason> {
+    fn same_arguments(
+        &mut self,
+        state: &State,
+        regs: impl Iterator<Item = Reg>,
+    ) -> Result<(), Reason> {
         for reg in regs {
             if !self.same_reg(state, reg) {
                 return Err(Reason::Argument(reg));

@@ -163,9 +163,11 @@ pub fn roots(program: &Program) -> Vec<Func> {
 /// The refusals of all changed functions, if the two programs do not name the same things.
 fn different_tables(original: &Program, rewritten: &Program) -> Option<Vec<Refusal>> {
     let same_funcs = original.funcs.len() == rewritten.funcs.len()
-        && original.funcs.values().zip(rewritten.funcs.values()).all(|(a, b)| {
-            a.linkage == b.linkage && a.name == b.name
-        });
+        && original
+            .funcs
+            .values()
+            .zip(rewritten.funcs.values())
+            .all(|(a, b)| a.linkage == b.linkage && a.name == b.name);
     let same = same_funcs
         && original.endian == rewritten.endian
         && original.sections == rewritten.sections
@@ -233,8 +235,9 @@ impl Checker<'_> {
         let Some(known) = self.entries.get_mut(func) else { return };
         let changed = match known {
             Some((known, joins)) => {
-                *joins += 1;
-                known.join(entry, *joins)
+                let grows = known.join(entry, *joins);
+                *joins += u32::from(grows);
+                grows
             }
             none => {
                 *none = Some((entry.clone(), 0));
@@ -305,12 +308,13 @@ impl Checker<'_> {
         }
     }
 
-    /// Functions that were changed and that nothing seems to enter: they are proven for any
-    /// arguments.
+    /// Global functions that were changed are proven for any arguments, even where no call
+    /// seems to enter them: the verifier does enter them.
     fn unreached(&mut self) {
         for func in self.original.funcs.keys() {
+            let is_global = self.original.funcs[func].linkage != Linkage::Static;
             let changed = self.pairs[func].rewritten.is_some_and(|f| !is_empty(f));
-            if changed && self.entries[func].is_none() {
+            if changed && is_global && self.entries[func].is_none() {
                 self.enter(func, &Entry::unknown());
                 self.solve();
             }

@@ -83,7 +83,8 @@ impl Num {
             self.umin = self.umin.max(self.ones);
             self.umax = self.umax.min(!self.zeros);
             let negative_first = if self.zeros & SIGN == 0 { SIGN } else { 0 };
-            let positive_last = if self.ones & SIGN == 0 { !self.zeros & !SIGN } else { !self.zeros };
+            let positive_last =
+                if self.ones & SIGN == 0 { !self.zeros & !SIGN } else { !self.zeros };
             self.smin = self.smin.max((self.ones | negative_first) as i64);
             self.smax = self.smax.min(positive_last as i64);
             if (self.umin ^ self.umax) & SIGN == 0 {
@@ -249,8 +250,9 @@ impl Num {
                 Some(c) => Num { umax: a.umax.min(c - 1), ..unknown },
                 None => Num { umax: a.umax, ..unknown },
             },
-            (AluOp::SDiv | AluOp::SMod, _)
-            | (AluOp::Lsh | AluOp::Rsh | AluOp::Arsh, None) => unknown,
+            (AluOp::SDiv | AluOp::SMod, _) | (AluOp::Lsh | AluOp::Rsh | AluOp::Arsh, None) => {
+                unknown
+            }
         }
         .tight_or_all()
     }
@@ -300,9 +302,7 @@ impl Num {
         let (a, b) = match (width, signed) {
             (Width::W64, _) => (*a, *b),
             (Width::W32, false) => (a.low(), b.low()),
-            (Width::W32, true) => {
-                (a.low().sign_extend(Size::W), b.low().sign_extend(Size::W))
-            }
+            (Width::W32, true) => (a.low().sign_extend(Size::W), b.low().sign_extend(Size::W)),
         };
         let decided = |yes: bool, no: bool| (yes || no).then_some(yes);
         match cond {
@@ -448,20 +448,22 @@ mod tests {
 
     /// A number, with a set around it and the same set as the passes have it.
     fn member() -> impl Strategy<Value = (u64, Num, Number)> {
-        (interesting(), interesting(), interesting(), 0..5u8).prop_map(|(value, other, mask, kind)| {
-            let (zero, one) = (Num::one(value), Number::constant(value));
-            match kind {
-                0 => (value, zero, one),
-                1 => (value, zero.join(&Num::one(other)), one.join(&Number::constant(other))),
-                2 => (value, Num::with_bits(value, mask, u64::MAX), {
-                    Number::known_bits(value, mask, u64::MAX)
-                }),
-                3 => (value, Num::range(value.min(other), value.max(other)), {
-                    Number::unsigned(value.min(other), value.max(other))
-                }),
-                _ => (value, Num::ALL, Number::TOP),
-            }
-        })
+        (interesting(), interesting(), interesting(), 0..5u8).prop_map(
+            |(value, other, mask, kind)| {
+                let (zero, one) = (Num::one(value), Number::constant(value));
+                match kind {
+                    0 => (value, zero, one),
+                    1 => (value, zero.join(&Num::one(other)), one.join(&Number::constant(other))),
+                    2 => (value, Num::with_bits(value, mask, u64::MAX), {
+                        Number::known_bits(value, mask, u64::MAX)
+                    }),
+                    3 => (value, Num::range(value.min(other), value.max(other)), {
+                        Number::unsigned(value.min(other), value.max(other))
+                    }),
+                    _ => (value, Num::ALL, Number::TOP),
+                }
+            },
+        )
     }
 
     fn wide(op: AluOp, width: Width, a: &Num, b: &Num) -> Num {

@@ -183,19 +183,58 @@ impl State {
         (at, end): (i64, i64),
         content: impl Fn(&mut Arena, i64, u32) -> Abs,
     ) {
-        let (at, end) = (at.max(-FRAME), end.min(0));
-        let mut next = at;
+        let (mut next, end) = (at.max(-FRAME), end.min(0));
         while next < end {
             let stop = ((next & !7) + 8).min(end);
-            let len = (stop - next) as u32;
-            let equal = self.differing_byte(arena, endian, next, stop).is_none();
-            let abs = content(arena, next, len);
-            let first = arena.opaque(abs);
-            for (i, side) in self.sides.iter_mut().enumerate() {
-                let sym = if i == 0 || equal { first } else { arena.opaque(abs) };
-                side.frame.write(arena, endian, next, len, sym);
+            let differing = self.differing_runs(arena, endian, next, stop);
+            for (from, to) in &differing {
+                self.set_piece(arena, endian, (next, *from), true, &content);
+                self.set_piece(arena, endian, (*from, *to), false, &content);
+                next = *to;
             }
+            self.set_piece(arena, endian, (next, stop), true, &content);
             next = stop;
+        }
+    }
+
+    /// The runs of bytes from `at` to `end` in which the frames are not known to be equal.
+    fn differing_runs(
+        &self,
+        arena: &mut Arena,
+        endian: Endian,
+        at: i64,
+        end: i64,
+    ) -> Vec<(i64, i64)> {
+        let [a, b] = self.sides.as_slice() else { return Vec::new() };
+        let mut runs: Vec<(i64, i64)> = Vec::new();
+        cells::zip(arena, endian, (&a.frame, &b.frame), (at, end), |_, at, len, x, y| {
+            let to = at + i64::from(len);
+            match runs.last_mut() {
+                _ if x == y => {}
+                Some((_, end)) if *end == at => *end = to,
+                _ => runs.push((at, to)),
+            }
+        });
+        runs
+    }
+
+    fn set_piece(
+        &mut self,
+        arena: &mut Arena,
+        endian: Endian,
+        (at, end): (i64, i64),
+        equal: bool,
+        content: &impl Fn(&mut Arena, i64, u32) -> Abs,
+    ) {
+        if at >= end {
+            return;
+        }
+        let len = (end - at) as u32;
+        let abs = content(arena, at, len);
+        let first = arena.opaque(abs);
+        for (i, side) in self.sides.iter_mut().enumerate() {
+            let sym = if i == 0 || equal { first } else { arena.opaque(abs) };
+            side.frame.write(arena, endian, at, len, sym);
         }
     }
 
@@ -239,12 +278,7 @@ pub struct Join<'a> {
 
 impl<'a> Join<'a> {
     /// A join at one pair of points.
-    pub fn new(
-        arena: &'a mut Arena,
-        endian: Endian,
-        owned: &'a mut Vec<Sym>,
-        widen: bool,
-    ) -> Self {
+    pub fn new(arena: &'a mut Arena, endian: Endian, owned: &'a mut Vec<Sym>, widen: bool) -> Self {
         Join { arena, endian, owned, widen, memo: FastMap::default(), claimed: FastMap::default() }
     }
 
@@ -266,8 +300,7 @@ impl<'a> Join<'a> {
             let beyond = state.parents.iter().skip(joined.parents.len());
             beyond.into_iter().any(|parent| parent.touched != Bytes::default())
         };
-        joined.touched_beyond |=
-            arriving.touched_beyond || dropped(known) || dropped(arriving);
+        joined.touched_beyond |= arriving.touched_beyond || dropped(known) || dropped(arriving);
         joined
     }
 

@@ -65,13 +65,16 @@ pub struct Walked {
 }
 
 /// Where a stretch of the walk stands.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Position {
     pub(super) from: usize,
     pub(super) original: Point,
     pub(super) rewritten: Point,
     /// Whether each of the two has gone on since `from`.
     pub(super) moved: [bool; 2],
+    /// The positions in the original's block of what the rewritten function has executed
+    /// since the original entered it: a loop of the latter may stand in one block.
+    pub(super) done: Vec<usize>,
 }
 
 /// A refusal without the function, boxed by the walk.
@@ -121,6 +124,7 @@ impl<'a> Walk<'a> {
             original: key.original,
             rewritten: key.rewritten,
             moved: [true; 2],
+            done: Vec::new(),
         };
         self.arrive(start, key.original, state)?;
         while let Some((_, _, node)) = self.work.pop_first() {
@@ -135,12 +139,16 @@ impl<'a> Walk<'a> {
         Ok(Walked { exit: self.exit, entered: self.machine.entered })
     }
 
-    pub(super) fn refuse(&self, at: Option<&Position>, inst: Option<Inst>, reason: Reason) -> Box<Refusal> {
+    pub(super) fn refuse(
+        &self,
+        at: Option<&Position>,
+        inst: Option<Inst>,
+        reason: Reason,
+    ) -> Box<Refusal> {
         let function = self.pair.rewritten.unwrap_or(self.pair.original);
         let here = at.and_then(|p| function.block(p.rewritten.block).insts.get(p.rewritten.at));
-        let original = at.and_then(|p| {
-            self.pair.original.block(p.original.block).insts.get(p.original.at)
-        });
+        let original =
+            at.and_then(|p| self.pair.original.block(p.original.block).insts.get(p.original.at));
         Box::new(Refusal {
             func: self.func,
             block: at.map(|p| p.rewritten.block),
@@ -159,6 +167,7 @@ impl<'a> Walk<'a> {
         mut state: State,
     ) -> Step<()> {
         at.original = original;
+        at.done.clear();
         if original.at == 0 && !self.skip_tests(&mut at, &mut state)? {
             return Err(self.refuse(Some(&at), None, Reason::NoProgress));
         }
@@ -174,7 +183,6 @@ impl<'a> Walk<'a> {
             Some(i) => {
                 let (endian, arena) = (self.machine.endian(), &mut self.machine.arena);
                 let node = &mut self.nodes[i];
-                node.joins += 1;
                 let widen = node.joins > WIDEN_AFTER;
                 let join = Join::new(arena, endian, &mut node.owned, widen);
                 let joined = join.states(&node.state, &state);
@@ -183,6 +191,7 @@ impl<'a> Walk<'a> {
                     return Ok(());
                 }
                 node.state = joined;
+                node.joins += 1;
                 i
             }
             None => {
@@ -216,7 +225,8 @@ impl<'a> Walk<'a> {
                 [inst] => match *original.op(*inst) {
                     Op::Goto { target, .. } => Some(target),
                     Op::Branch { target, .. } => {
-                        let test = Test::new(&mut self.machine, state, ORIGINAL, original.inst(*inst));
+                        let test =
+                            Test::new(&mut self.machine, state, ORIGINAL, original.inst(*inst));
                         let test = test.map_err(|reason| self.refuse(Some(at), None, reason))?;
                         match test.and_then(|test| test.decide(&self.machine.arena)) {
                             Some(true) => Some(target),
@@ -232,6 +242,7 @@ impl<'a> Walk<'a> {
             at.moved[ORIGINAL] = true;
             self.follow(at, state, data.insts.len())?;
             at.original = Point::start(next);
+            at.done.clear();
         }
         Ok(false)
     }
@@ -245,6 +256,7 @@ impl<'a> Walk<'a> {
             original: key.original,
             rewritten: key.rewritten,
             moved: [false; 2],
+            done: Vec::new(),
         };
         self.machine.forget_loads();
         let original = self.pair.original;
@@ -313,11 +325,17 @@ impl<'a> Walk<'a> {
             let Some(point) = at.rewritten.settle(rewritten) else {
                 return Err(self.refuse(Some(at), None, Reason::NoProgress));
             };
-            let Some(&inst) = rewritten.block(point.block).insts.get(point.at) else { return Ok(()) };
+            let Some(&inst) = rewritten.block(point.block).insts.get(point.at) else {
+                return Ok(());
+            };
             let data = rewritten.inst(inst);
             let home = self.pair.home(inst);
             let stands = match home {
-                Some((home, i)) => home == block && i <= to,
+                Some((home, i)) => {
+                    home == block
+                        && i <= to
+                        && (at.done.last().is_none_or(|&last| i > last) || !at.done.contains(&i))
+                }
                 None => true,
             };
             if !stands {
@@ -325,17 +343,28 @@ impl<'a> Walk<'a> {
                     return Ok(());
                 }
                 borrowed = true;
+                if !self.advance(at, state, point, inst).unwrap_or(false) {
+                    return Ok(());
+                }
+                continue;
             }
             if !self.advance(at, state, point, inst)? {
                 return Ok(());
             }
+            at.done.extend(home.filter(|(home, _)| *home == block).map(|(_, i)| i));
         }
         Ok(())
     }
 
     /// The rewritten function goes on over one instruction that nobody outside sees, or a
     /// decided jump. False if it is at something else.
-    pub(super) fn advance(&mut self, at: &mut Position, state: &mut State, point: Point, inst: Inst) -> Step<bool> {
+    pub(super) fn advance(
+        &mut self,
+        at: &mut Position,
+        state: &mut State,
+        point: Point,
+        inst: Inst,
+    ) -> Step<bool> {
         let Some(rewritten) = self.pair.rewritten else { return Ok(false) };
         let data = rewritten.inst(inst);
         at.rewritten = point;
@@ -410,8 +439,13 @@ fn goes_round(edges: &BTreeSet<(usize, usize)>) -> bool {
 
 /// Whether an instruction can be what became of another one.
 fn looks_like(original: &Op, rewritten: &Op) -> bool {
-    let same_kind = std::mem::discriminant(original) == std::mem::discriminant(rewritten);
-    let constant = matches!(rewritten, Op::Mov { .. } | Op::LdImm64 { .. });
-    original.defs() == rewritten.defs() && (same_kind || constant)
+    let (a, b) = (original, rewritten);
+    let constant = matches!(b, Op::Mov { .. } | Op::LdImm64 { .. });
+    let alike = match (*a, *b) {
+        (Op::Load { size: s, off: o, .. }, Op::Load { size, off, .. })
+        | (Op::Store { size: s, off: o, .. }, Op::Store { size, off, .. }) => (s, o) == (size, off),
+        (Op::Alu { op: x, .. }, Op::Alu { op: y, .. }) => x == y,
+        _ => std::mem::discriminant(a) == std::mem::discriminant(b),
+    };
+    a.defs() == b.defs() && (alike || (constant && !a.defs().is_empty()))
 }
-
