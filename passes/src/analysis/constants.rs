@@ -61,7 +61,7 @@ impl Facts {
             recursive: graph.recursive(),
         };
         for &root in roots {
-            solver.enter(root, &State::root());
+            solver.enter(root, &State::root(program.funcs[root].linkage));
         }
         while let Some(func) = solver.work.pop_first() {
             solver.solve(func);
@@ -185,6 +185,11 @@ impl Solver<'_> {
         }
     }
 
+    /// Enters a function with arguments of which nothing is known.
+    fn enter_from_outside(&mut self, func: Func) {
+        self.enter(func, &State::root(self.program.funcs[func].linkage));
+    }
+
     fn solve(&mut self, func: Func) {
         let function = &self.program.funcs[func];
         let Some(entry) = self.facts[func].entry.clone() else { return };
@@ -192,7 +197,7 @@ impl Solver<'_> {
             let mut named = Vec::new();
             for_each_mention(function, |callee, _| named.push(callee));
             for callee in named {
-                self.enter(callee, &State::root());
+                self.enter_from_outside(callee);
             }
             return;
         }
@@ -213,7 +218,6 @@ impl Solver<'_> {
         let blocks = dataflow::solve(function, &cfg, &mut problem, start);
         let Problem { entered, taken, exit, .. } = problem;
         self.facts[func].blocks = blocks;
-        let root = State::root();
         if exit != self.facts[func].exit {
             self.facts[func].exit = exit;
             self.work.extend(self.callers[func].iter().copied());
@@ -222,10 +226,14 @@ impl Solver<'_> {
             self.callers[callee].insert(func);
             let outsider =
                 self.recursive[callee] || self.program.funcs[callee].linkage != Linkage::Static;
-            self.enter(callee, if outsider { &root } else { &state });
+            if outsider {
+                self.enter_from_outside(callee);
+            } else {
+                self.enter(callee, &state);
+            }
         }
         for callee in taken {
-            self.enter(callee, &root);
+            self.enter_from_outside(callee);
         }
     }
 }
@@ -387,6 +395,10 @@ fn edge(
     if let (Value::Number(x), Value::Number(y)) = (state.reg(dst), operand(&state, src)) {
         let refined = Number::refine(width, cond, holds, &x, &y).unwrap_or(x);
         state.learn(dst, Value::Number(refined));
+        if matches!((cond, holds), (Cond::Ne, true) | (Cond::Eq, false)) {
+            let excluded = Number::exclude(width, &refined, &y);
+            state.learn_unsure(dst, Value::Number(excluded));
+        }
         if let Operand::Reg(src) = src {
             let refined = Number::refine(width, cond.swapped(), holds, &y, &x).unwrap_or(y);
             state.learn(src, Value::Number(refined));
@@ -576,6 +588,11 @@ impl Transfer<'_> {
             Value::Frame { depth, offset } => {
                 return state.load_frame(dst, (depth, offset), size, self.program.endian, fresh);
             }
+            Value::FrameWithin { depth, .. } => {
+                return state.load_frame(dst, (depth, None), size, self.program.endian, fresh);
+            }
+            Value::OneOf { .. } => self.load_one_of(address, size),
+            Value::Context(0 | 4 | 8 | 76 | 80 | 140) if size == Size::W => Value::NUMBER,
             Value::Section { section, offset } => {
                 let limit = isa::extend(size, u64::MAX);
                 let section = &self.program.sections[section];
@@ -598,6 +615,24 @@ impl Transfer<'_> {
             _ => Value::Number(Number::zero_extended(size)),
         };
         state.set(dst, value);
+    }
+
+    /// A load through one of some addresses: the verifier follows each of them, with what
+    /// it knows of frozen maps.
+    fn load_one_of(&self, address: Value, size: Size) -> Value {
+        let limit = isa::extend(size, u64::MAX);
+        let any = Number::zero_extended(size);
+        let Some((section, offsets)) = address.offsets() else { return Value::Number(any) };
+        let section = &self.program.sections[section];
+        let mut joined: Option<Number> = None;
+        for offset in offsets {
+            let loaded = match section.load(offset, size, self.program.endian) {
+                Some((value, known)) if known == limit => Number::constant(value),
+                _ => return Value::Number(any),
+            };
+            joined = Some(joined.map_or(loaded, |known| known.join(&loaded)));
+        }
+        Value::Number(joined.unwrap_or(any))
     }
 
     fn load_extern(&self, ext: crate::entity::Extern, offset: i64, size: Size) -> Value {
@@ -675,6 +710,10 @@ fn write_through(state: &mut State, address: Value, len: i64, deep: bool) {
         _ if address.may_be_frame() && deep && state.holds_frame_address() => state.clobber_all(),
         Value::Frame { depth, offset: Some(offset) } => {
             state.clobber(depth, offset, len, Value::NUMBER);
+        }
+        Value::FrameWithin { depth, low, high } => {
+            let len = len.saturating_add(i64::from(high) - i64::from(low));
+            state.clobber(depth, low.into(), len, Value::NUMBER);
         }
         Value::Frame { depth, offset: None } => {
             state.clobber(depth, -crate::analysis::frame::FRAME_SIZE, i64::MAX, Value::NUMBER);

@@ -27,12 +27,14 @@ pub struct Tracked {
     pub value: Value,
     /// What it is known to be equal to.
     pub equal: Equal,
+    /// Whether verifiers before 6.8 know less of it (see [`Number::exclude`]).
+    pub unsure: bool,
 }
 
 impl Tracked {
     /// A value equal to nothing that is known.
     pub fn new(value: Value) -> Tracked {
-        Tracked { value, equal: 0 }
+        Tracked { value, equal: 0, unsure: false }
     }
 
     /// The join of both.
@@ -40,6 +42,7 @@ impl Tracked {
         Tracked {
             value: self.value.join(&other.value, widen),
             equal: if self.equal == other.equal { self.equal } else { 0 },
+            unsure: self.unsure || other.unsure,
         }
     }
 }

@@ -198,8 +198,7 @@ fn escapes(program: &Program, facts: &Facts, func: Func) -> bool {
                 Op::Store { base, src: Operand::Reg(src), .. }
                 | Op::StoreRelease { base, src, .. }
                 | Op::Atomic { base, src, .. } => {
-                    before.reg(src).may_be_frame()
-                        && !matches!(before.reg(base), Value::Frame { .. })
+                    before.reg(src).may_be_frame() && before.reg(base).frame().is_none()
                 }
                 Op::Call(Callee::Helper(number)) => Helper::get(number).is_some_and(|helper| {
                     Reg::arguments().zip(helper.args).any(|(reg, arg)| {
@@ -350,7 +349,9 @@ impl Memory {
             }
             Value::Frame { depth: 0, offset: Some(offset) } => self.reads.push((offset, len)),
             _ if store => {}
-            Value::Frame { depth: 0, .. } | Value::Opaque { frame: true, .. } => {
+            Value::Frame { depth: 0, .. }
+            | Value::FrameWithin { depth: 0, .. }
+            | Value::Opaque { frame: true, .. } => {
                 self.reads.push(ALL);
             }
             _ => {}
@@ -361,7 +362,9 @@ impl Memory {
     fn escape(&mut self, value: Value) {
         match value {
             Value::Frame { depth: 0, offset: Some(offset) } => self.reads.push((offset, -offset)),
-            Value::Frame { depth: 0, .. } | Value::Opaque { frame: true, .. } => {
+            Value::Frame { depth: 0, .. }
+            | Value::FrameWithin { depth: 0, .. }
+            | Value::Opaque { frame: true, .. } => {
                 self.reads.push(ALL);
             }
             _ => {}

@@ -6,7 +6,7 @@
 //! (`kernel/bpf/tnum.c`, `adjust_scalar_min_max_vals` and `reg_set_min_max` of
 //! `kernel/bpf/verifier.c` since 5.10): a check that is removed because of a range must be
 //! one that the verifier does not need. Division, remainder and byte swaps of anything but
-//! constants are therefore unknown, and `!=` teaches nothing.
+//! constants are therefore unknown; what `!=` teaches is kept apart ([`Number::exclude`]).
 
 use crate::isa::{self, AluOp, Cond, Size, Width};
 
@@ -334,6 +334,26 @@ impl Number {
     }
 }
 
+impl Number {
+    /// What is left of `a` where it was found not to be the constant `b`: one less if that
+    /// was its smallest or its largest value. The verifier learns so much since 6.8
+    /// (`regs_refine_cond_op`).
+    pub fn exclude(width: Width, a: &Number, b: &Number) -> Number {
+        let Some(c) = b.as_constant().map(|c| isa::truncate(width, c)) else { return *a };
+        if width == Width::W32 && a.umax > u64::from(u32::MAX) {
+            return *a;
+        }
+        let mut n = *a;
+        if n.umin == c {
+            n.umin += u64::from(c < u64::MAX);
+        }
+        if n.umax == c {
+            n.umax = n.umax.saturating_sub(1);
+        }
+        n.normalize().unwrap_or(*a)
+    }
+}
+
 fn alu64(op: AluOp, a: &Number, b: &Number) -> Number {
     let count = b.as_constant().map(|c| (c & 63) as u32);
     let result = match op {
@@ -575,6 +595,9 @@ mod tests {
                     let holds = isa::compare(width, cond, x, y);
                     if let Some(decided) = Number::decide(width, cond, &a, &b) {
                         prop_assert_eq!(decided, holds, "{:?} {:?}", width, cond);
+                    }
+                    if cond == Cond::Ne && holds {
+                        prop_assert!(contains(&Number::exclude(width, &a, &b), x));
                     }
                     let refined = Number::refine(width, cond, holds, &a, &b);
                     prop_assert!(

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::analysis::frame::{Equal, Frame, FrameBytes, Tracked};
 use crate::analysis::value::Value;
+use crate::ir::Linkage;
 use crate::isa::{Endian, Reg, Size};
 
 /// Joins after which bounds go to their extremes instead of growing step by step.
@@ -31,10 +32,13 @@ pub struct State {
 impl State {
     /// The state in which a function starts of which no call is known: the kernel calls it,
     /// or anybody.
-    pub fn root() -> State {
+    pub fn root(linkage: Linkage) -> State {
         let mut regs = [Tracked::new(Value::NUMBER); Reg::COUNT];
         for reg in Reg::arguments() {
             regs[reg.index()].value = Value::CONTEXT;
+        }
+        if linkage == Linkage::Entry {
+            regs[Reg::R1.index()].value = Value::Context(0);
         }
         regs[Reg::FP.index()].value = Value::Frame { depth: 0, offset: Some(0) };
         State {
@@ -90,11 +94,11 @@ impl State {
     /// known to be equal.
     pub fn copy(&mut self, dst: Reg, src: Reg, fresh: Equal) {
         if self.reg(src).as_constant().is_some() {
-            self.regs[dst.index()] = Tracked::new(self.reg(src));
+            self.regs[dst.index()] = Tracked { equal: 0, ..self.regs[src.index()] };
             return;
         }
         let equal = self.equal_of(src, fresh);
-        self.regs[dst.index()] = Tracked { value: self.reg(src), equal };
+        self.regs[dst.index()] = Tracked { equal, ..self.regs[src.index()] };
     }
 
     fn equal_of(&mut self, src: Reg, fresh: Equal) -> Equal {
@@ -125,6 +129,25 @@ impl State {
                     }
                 });
             }
+        }
+    }
+
+    /// Whether what a register holds was learned in a way that verifiers before 6.8 do not
+    /// know.
+    pub fn is_unsure(&self, reg: Reg) -> bool {
+        self.regs[reg.index()].unsure
+    }
+
+    /// As [`learn`](Self::learn), of what verifiers before 6.8 do not learn from it.
+    pub fn learn_unsure(&mut self, reg: Reg, value: Value) {
+        if self.reg(reg) == value {
+            return;
+        }
+        self.learn(reg, value);
+        let equal = self.regs[reg.index()].equal;
+        self.regs[reg.index()].unsure = true;
+        if equal != 0 {
+            self.update_all(|t| t.equal == equal, |t| t.unsure = true);
         }
     }
 
@@ -162,7 +185,7 @@ impl State {
             if let Some(frame) = self.frames.get_mut(usize::from(depth)) {
                 Rc::make_mut(frame).set_equal(offset, fresh);
             }
-            self.regs[dst.index()] = Tracked { value: loaded.value, equal: fresh };
+            self.regs[dst.index()] = Tracked { equal: fresh, ..loaded };
             return;
         }
         self.regs[dst.index()] = loaded;
@@ -188,6 +211,10 @@ impl State {
                     frame.store(offset, size, stored, endian);
                 }
             }
+            Value::FrameWithin { depth, low, high } => {
+                let len = i64::from(high) - i64::from(low) + i64::from(size.bytes());
+                self.clobber(depth, low.into(), len, value);
+            }
             Value::Frame { depth, offset: None } => {
                 self.clobber(depth, -crate::analysis::frame::FRAME_SIZE, i64::MAX, value);
             }
@@ -195,6 +222,8 @@ impl State {
             Value::Opaque { frame: false, .. }
             | Value::Number(_)
             | Value::Section { .. }
+            | Value::OneOf { .. }
+            | Value::Context(_)
             | Value::Map(_)
             | Value::Func(_)
             | Value::Extern { .. } => {}
@@ -240,7 +269,7 @@ impl State {
 
     /// The state in which a static function starts that is called here.
     pub fn enter(&self) -> State {
-        let mut inside = State::root();
+        let mut inside = State::root(Linkage::Static);
         for reg in Reg::arguments() {
             inside.regs[reg.index()] = Tracked::new(deeper(self.reg(reg)));
         }
@@ -288,6 +317,10 @@ fn deeper(value: Value) -> Value {
             Some(depth) => Value::Frame { depth, offset },
             None => Value::ANY,
         },
+        Value::FrameWithin { depth, low, high } => match depth.checked_add(1) {
+            Some(depth) => Value::FrameWithin { depth, low, high },
+            None => Value::ANY,
+        },
         other => other,
     }
 }
@@ -297,6 +330,10 @@ fn shallower(value: Value) -> Value {
     match value {
         Value::Frame { depth, offset } => match depth.checked_sub(1) {
             Some(depth) => Value::Frame { depth, offset },
+            None => Value::ANY,
+        },
+        Value::FrameWithin { depth, low, high } => match depth.checked_sub(1) {
+            Some(depth) => Value::FrameWithin { depth, low, high },
             None => Value::ANY,
         },
         other => other,

@@ -10,7 +10,8 @@
 //! its bits matters here.
 //!
 //! Join: equal values stay; two addresses in one section or frame keep it and lose the
-//! offset; numbers join as numbers; anything else is opaque with the flags of both.
+//! offset (a few offsets in a section are kept, each); numbers join as numbers; anything else is
+//! opaque with the flags of both.
 
 use crate::analysis::number::Number;
 use crate::entity::{Extern, Func, Map, Section};
@@ -28,12 +29,28 @@ pub enum Value {
         /// Bytes from the section's start; none if it can be any.
         offset: Option<i64>,
     },
+    /// One of some addresses in a data section, which paths that met brought along.
+    OneOf {
+        /// The section.
+        section: Section,
+        /// Bytes from the section's start, in order, the last one repeated.
+        offsets: [i32; MANY],
+    },
     /// An address in a frame.
     Frame {
         /// 0 for the function's own frame, 1 for its caller's, and so on.
         depth: u8,
         /// Bytes from the top of that frame (its `r10`), negative; none if it can be any.
         offset: Option<i64>,
+    },
+    /// An address in a frame, at an offset that is not known exactly.
+    FrameWithin {
+        /// As in [`Value::Frame`].
+        depth: u8,
+        /// The lowest offset.
+        low: i32,
+        /// The highest offset.
+        high: i32,
     },
     /// The address of a map.
     Map(Map),
@@ -46,6 +63,8 @@ pub enum Value {
         /// Bytes from its start; none if it can be any.
         offset: Option<i64>,
     },
+    /// The program's context, with bytes added.
+    Context(i64),
     /// Anything: a number or an address. One of the two can be.
     Opaque {
         /// Whether it can be an address in the function's frame or in a caller's.
@@ -54,6 +73,9 @@ pub enum Value {
         ctx: bool,
     },
 }
+
+/// Addresses that [`Value::OneOf`] can hold.
+pub const MANY: usize = 4;
 
 impl Value {
     /// Any number.
@@ -86,17 +108,30 @@ impl Value {
 
     /// Whether it can be an address in the function's frame or in a caller's.
     pub fn may_be_frame(&self) -> bool {
-        matches!(self, Value::Frame { .. } | Value::Opaque { frame: true, .. })
+        matches!(
+            self,
+            Value::Frame { .. } | Value::FrameWithin { .. } | Value::Opaque { frame: true, .. }
+        )
     }
 
     /// Whether it can be the program's context.
     pub fn may_be_ctx(&self) -> bool {
-        matches!(self, Value::Opaque { ctx: true, .. })
+        matches!(self, Value::Opaque { ctx: true, .. } | Value::Context(_))
     }
 
     /// Whether it is the address of something, never null.
     pub fn is_address(&self) -> bool {
-        matches!(self, Value::Section { .. } | Value::Frame { .. } | Value::Map(_) | Value::Func(_))
+        match self {
+            Value::Section { .. }
+            | Value::OneOf { .. }
+            | Value::Frame { .. }
+            | Value::FrameWithin { .. }
+            | Value::Map(_)
+            | Value::Func(_) => true,
+            Value::Number(_) | Value::Extern { .. } | Value::Context(_) | Value::Opaque { .. } => {
+                false
+            }
+        }
     }
 
     /// The least value above both; with `widen`, one that a loop cannot raise without end.
@@ -104,20 +139,109 @@ impl Value {
         if self == other {
             return *self;
         }
+        if let Some(joined) = self.join_in_frame(other, widen) {
+            return joined;
+        }
         match (self, other) {
             (Value::Number(a), Value::Number(b)) => {
                 Value::Number(if widen { a.widen(b) } else { a.join(b) })
             }
-            (Value::Section { section: a, .. }, Value::Section { section: b, .. }) if a == b => {
-                Value::Section { section: *a, offset: None }
-            }
-            (Value::Frame { depth: a, .. }, Value::Frame { depth: b, .. }) if a == b => {
-                Value::Frame { depth: *a, offset: None }
-            }
             (Value::Extern { ext: a, .. }, Value::Extern { ext: b, .. }) if a == b => {
                 Value::Extern { ext: *a, offset: None }
             }
-            _ => self.opaque(other),
+            _ => match (self.offsets(), other.offsets()) {
+                (Some((a, x)), Some((b, y))) if a == b => Value::one_of(a, x.chain(y)),
+                _ => match (self.section(), other.section()) {
+                    (Some(a), Some(b)) if a == b => Value::Section { section: a, offset: None },
+                    _ => self.opaque(other),
+                },
+            },
+        }
+    }
+
+    /// The join of two addresses in one frame.
+    fn join_in_frame(&self, other: &Value, widen: bool) -> Option<Value> {
+        let (depth, bounds) = self.frame()?;
+        let (other_depth, other_bounds) = other.frame()?;
+        if depth != other_depth {
+            return None;
+        }
+        match (bounds, other_bounds) {
+            (Some((a, b)), Some((c, d))) if !widen => {
+                Some(Value::FrameWithin { depth, low: a.min(c), high: b.max(d) })
+            }
+            _ => Some(Value::Frame { depth, offset: None }),
+        }
+    }
+
+    /// The frame that this is an address in, with the lowest and highest offset if they are
+    /// known.
+    pub fn frame(&self) -> Option<(u8, Option<(i32, i32)>)> {
+        match *self {
+            Value::Frame { depth, offset } => {
+                let offset = offset.and_then(|o| i32::try_from(o).ok());
+                Some((depth, offset.map(|o| (o, o))))
+            }
+            Value::FrameWithin { depth, low, high } => Some((depth, Some((low, high)))),
+            _ => None,
+        }
+    }
+
+    /// A frame address moved by a number that is not one constant.
+    fn moved_in_frame(&self, op: AluOp, by: &Number) -> Option<Value> {
+        let (depth, bounds) = self.frame()?;
+        let moved = bounds.and_then(|(low, high)| {
+            let (smin, smax) = (i32::try_from(by.smin).ok()?, i32::try_from(by.smax).ok()?);
+            let (low, high) = match op {
+                AluOp::Add => (low.checked_add(smin)?, high.checked_add(smax)?),
+                _ => (low.checked_sub(smax)?, high.checked_sub(smin)?),
+            };
+            Some(match low == high {
+                true => Value::Frame { depth, offset: Some(low.into()) },
+                false => Value::FrameWithin { depth, low, high },
+            })
+        });
+        Some(moved.unwrap_or(Value::Frame { depth, offset: None }))
+    }
+
+    /// The data section that this is an address in.
+    fn section(&self) -> Option<Section> {
+        match self {
+            Value::Section { section, .. } | Value::OneOf { section, .. } => Some(*section),
+            _ => None,
+        }
+    }
+
+    /// The section and the offsets in it that this can be, if they are known.
+    pub fn offsets(&self) -> Option<(Section, impl Iterator<Item = i64> + use<>)> {
+        let (section, offsets) = match *self {
+            Value::Section { section, offset } => (section, [i32::try_from(offset?).ok()?; MANY]),
+            Value::OneOf { section, offsets } => (section, offsets),
+            _ => return None,
+        };
+        let repeated = move |i: &usize| *i == 0 || offsets[*i] != offsets[*i - 1];
+        let distinct = (0..MANY).filter(repeated).map(move |i| i64::from(offsets[i]));
+        Some((section, distinct))
+    }
+
+    /// One of the addresses at these offsets in a section; any, if they are too many.
+    fn one_of(section: Section, offsets: impl Iterator<Item = i64>) -> Value {
+        let mut sorted: Vec<i64> = offsets.collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let any = Value::Section { section, offset: None };
+        let Some(&last) = sorted.last() else { return any };
+        if sorted.len() == 1 {
+            return Value::Section { section, offset: Some(last) };
+        }
+        let narrow: Result<Vec<i32>, _> = sorted.iter().map(|&o| i32::try_from(o)).collect();
+        match (narrow, i32::try_from(last)) {
+            (Ok(narrow), Ok(last)) if narrow.len() <= MANY => {
+                let mut offsets = [last; MANY];
+                offsets[..narrow.len()].copy_from_slice(&narrow);
+                Value::OneOf { section, offsets }
+            }
+            _ => any,
         }
     }
 
@@ -145,16 +269,35 @@ impl Value {
             (AluOp::Add | AluOp::Sub, Value::Section { section, offset }, Value::Number(_)) => {
                 Value::Section { section: *section, offset: moved(*offset) }
             }
-            (AluOp::Add | AluOp::Sub, Value::Frame { depth, offset }, Value::Number(_)) => {
-                Value::Frame { depth: *depth, offset: moved(*offset) }
+            (AluOp::Add | AluOp::Sub, Value::OneOf { section, .. }, Value::Number(_)) => {
+                match (a.offsets(), delta) {
+                    (Some((section, offsets)), Some(_)) => {
+                        let offsets: Option<Vec<i64>> = offsets.map(|o| moved(Some(o))).collect();
+                        Value::one_of(section, offsets.unwrap_or_default().into_iter())
+                    }
+                    _ => Value::Section { section: *section, offset: None },
+                }
             }
+            (AluOp::Add | AluOp::Sub, Value::Context(offset), Value::Number(_)) => {
+                moved(Some(*offset)).map_or(Value::CONTEXT, Value::Context)
+            }
+            (
+                AluOp::Add | AluOp::Sub,
+                Value::Frame { .. } | Value::FrameWithin { .. },
+                Value::Number(by),
+            ) => a.moved_in_frame(op, by).unwrap_or(Value::ANY),
             (AluOp::Add | AluOp::Sub, Value::Extern { ext, offset }, Value::Number(_)) => {
                 Value::Extern { ext: *ext, offset: moved(*offset) }
             }
             (
                 AluOp::Add,
                 Value::Number(_),
-                Value::Section { .. } | Value::Frame { .. } | Value::Extern { .. },
+                Value::Section { .. }
+                | Value::OneOf { .. }
+                | Value::Frame { .. }
+                | Value::FrameWithin { .. }
+                | Value::Context(_)
+                | Value::Extern { .. },
             ) => Value::alu(width, op, b, a),
             (AluOp::Add | AluOp::Sub, _, _) => a.opaque(b),
             (

@@ -59,12 +59,14 @@ fn simplified(data: &InstData, before: &State) -> Option<Op> {
     match data.op {
         Op::LdImm64 { dst, imm } if holds(before, dst, imm) => Some(itself(dst)),
         Op::Mov { width: Width::W64, dst, src: Operand::Imm(imm) }
-            if before.reg(dst).as_constant() == Some(i64::from(imm) as u64) =>
+            if !before.is_unsure(dst)
+                && before.reg(dst).as_constant() == Some(i64::from(imm) as u64) =>
         {
             Some(itself(dst))
         }
         Op::Mov { width: Width::W32, dst, src: Operand::Imm(imm) }
-            if before.reg(dst).as_constant() == Some(u64::from(imm as u32)) =>
+            if !before.is_unsure(dst)
+                && before.reg(dst).as_constant() == Some(u64::from(imm as u32)) =>
         {
             Some(itself(dst))
         }
@@ -100,7 +102,9 @@ fn simplified(data: &InstData, before: &State) -> Option<Op> {
 /// Whether a register holds what an `ldimm64` gives.
 fn holds(before: &State, dst: Reg, imm: Imm64) -> bool {
     match (before.reg(dst), imm) {
-        (Value::Number(n), Imm64::Const(value)) => n.as_constant() == Some(value),
+        (Value::Number(n), Imm64::Const(value)) => {
+            !before.is_unsure(dst) && n.as_constant() == Some(value)
+        }
         (
             Value::Section { section: a, offset: Some(x) },
             Imm64::Section { section: b, offset: y },

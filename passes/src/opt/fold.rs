@@ -77,7 +77,9 @@ pub enum Event {
 #[derive(Debug, Default)]
 pub struct Patch {
     replace: Vec<(Inst, Op)>,
-    decide: Vec<(Block, Block)>,
+    /// Blocks that end in a decided jump, where they go, and what says to verifiers that know
+    /// less what the jump would have told them.
+    decide: Vec<(Block, Block, Option<Op>)>,
     /// Blocks whose instructions after this one are never reached.
     cut: Vec<(Block, Inst)>,
     /// What the report will say.
@@ -133,7 +135,12 @@ impl Patch {
             Op::Branch { width, cond, dst, src, target } => {
                 if let Some(taken) = decide(state, width, cond, dst, src) {
                     let to = if taken { Some(target) } else { function.block(block).next };
-                    self.decide.extend(to.map(|to| (block, to)));
+                    let known = match state.reg(dst).as_constant() {
+                        Some(value) if state.is_unsure(dst) => Some(load_constant(dst, value)),
+                        _ => None,
+                    };
+                    let known = known.filter(|op| op.slots() == 1);
+                    self.decide.extend(to.map(|to| (block, to, known)));
                     let right = match src {
                         Operand::Reg(reg) => state.reg(reg).as_constant(),
                         Operand::Imm(imm) => Some(i64::from(imm) as u64),
@@ -189,8 +196,14 @@ impl Patch {
         for (inst, op) in self.replace {
             function.replace(inst, op);
         }
-        for (block, to) in self.decide {
-            function.replace_terminator(block, to);
+        for (block, to, known) in self.decide {
+            match (function.terminator(block), known) {
+                (Some(inst), Some(op)) => {
+                    function.replace(inst, op);
+                    function.set_next(block, Some(to));
+                }
+                _ => function.replace_terminator(block, to),
+            }
         }
         for (block, last) in self.cut {
             let mut past = false;

@@ -63,11 +63,21 @@ fn spell(names: &Names, value: Value) -> Option<String> {
     Some(match value {
         Value::Number(number) => return spell_number(&number),
         Value::Section { section, offset } => at(names.section(section).to_string(), offset),
+        Value::FrameWithin { depth, low, high } => {
+            let base = spell(names, Value::Frame { depth, offset: Some(0) })?;
+            format!("{base} + [{}, {}]", hex(i64::from(low)), hex(i64::from(high)))
+        }
         Value::Frame { depth: 0, offset } => at("fp".to_owned(), offset),
         Value::Frame { depth, offset } => at(format!("fp of caller {depth}"), offset),
         Value::Map(map) => format!("= map {}", names.map(map)),
         Value::Func(func) => format!("= func {}", names.func(func)),
         Value::Extern { ext, offset } => at(format!("extern {}", names.ext(ext)), offset),
+        Value::OneOf { section, .. } => {
+            let offsets = value.offsets().into_iter().flat_map(|(_, offsets)| offsets);
+            let offsets: Vec<String> = offsets.map(|offset| hex(offset).to_string()).collect();
+            format!("= {} + one of {}", names.section(section), offsets.join(", "))
+        }
+        Value::Context(offset) => at("context".to_owned(), Some(offset)),
         Value::Opaque { .. } => return None,
     })
 }
