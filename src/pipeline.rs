@@ -13,6 +13,7 @@ use crate::passes::opt::fold::{Event, LoadSource};
 use crate::passes::pass::{self, FoldLog, Options};
 use crate::record::{self, FoldedWith, Record, same_value};
 use crate::report::{self, Report};
+use crate::seal::Seals;
 use crate::variables::{Finality, Variable, VariableError, Variables};
 use crate::{Error, Object, prune, seal};
 
@@ -141,13 +142,13 @@ impl<'o> Fold<'o> {
         let lowered = lower(object.elf(), object.btf_ext(), object.lifted(), &program)?;
         let mut draft = Draft::new(lowered, object.btf().cloned());
         self.store_values(&mut draft)?;
-        let sealed = self.seal_and_prune(&mut draft, &log)?;
-        let record = self.new_record(&sealed);
+        let seals = self.seal_and_prune(&mut draft, &log)?;
+        let record = self.new_record(&seals.sealed);
         if !record.values.is_empty() {
             draft.set_section(record::SECTION, record.to_bytes()?)?;
         }
         let mut report =
-            report::build(object, &program, &log, &self.variables, &draft, &sealed, &record);
+            report::build(object, &program, &log, &self.variables, &draft, &seals, &record);
         let bytes = draft.write(object)?;
         report.size_after = bytes.len() as u64;
         Ok(Folded { bytes, report })
@@ -180,9 +181,9 @@ impl<'o> Fold<'o> {
         Ok(())
     }
 
-    /// Lets final variables and unused sections go. Gives the sealed variables.
-    fn seal_and_prune(&self, draft: &mut Draft, log: &FoldLog) -> Result<Vec<&Variable>, Error> {
-        let mut sealed = Vec::new();
+    /// Lets final variables and unused sections go.
+    fn seal_and_prune(&self, draft: &mut Draft, log: &FoldLog) -> Result<Seals<'_>, Error> {
+        let mut seals = Seals::default();
         let loaded = loaded(self.object.program(), log);
         for name in self.variables.section_names() {
             let Some(index) = draft.elf.section_by_name(name) else { continue };
@@ -201,14 +202,15 @@ impl<'o> Fold<'o> {
             let by_user = variables().any(|variable| self.is_by_user(variable));
             if !open && (used_before || by_user) && !prune::is_named(&draft.elf, index) {
                 prune::drop_section(draft, index);
-                sealed.extend(to_seal);
+                seals.sealed.extend(to_seal);
                 continue;
             }
             let addends = self.object.links().addends;
             let kept = seal::seal(draft, index, &to_seal, addends)?;
-            sealed.extend(to_seal.into_iter().filter(|variable| !kept.contains(variable)));
+            seals.sealed.extend(to_seal.into_iter().filter(|variable| !kept.contains(variable)));
+            seals.kept.extend(kept);
         }
-        Ok(sealed)
+        Ok(seals)
     }
 
     fn is_by_user(&self, variable: &Variable) -> bool {
@@ -230,7 +232,10 @@ impl<'o> Fold<'o> {
             name: value.path,
             value: value.value,
         });
-        Record { values: earlier.chain(now).collect() }
+        let mut values: Vec<FoldedWith> = earlier.chain(now).collect();
+        // Another fold finds the sealed ones only here, so they come first.
+        values.sort_by_key(|value| !value.sealed);
+        Record { values }
     }
 }
 

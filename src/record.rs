@@ -30,7 +30,7 @@ pub struct FoldedWith {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Record {
-    /// In the order of folding, then of sections.
+    /// The sealed ones first, each kind in the order of folding, then of sections.
     pub values: Vec<FoldedWith>,
 }
 

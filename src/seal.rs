@@ -10,6 +10,15 @@ use crate::elf::{ElfObject, R_BPF_64_64, SectionData, SectionIndex, SymbolIndex,
 use crate::lift::Addends;
 use crate::variables::Variable;
 
+/// What became of the variables that were to be sealed.
+#[derive(Debug, Default)]
+pub(crate) struct Seals<'v> {
+    /// They are gone.
+    pub sealed: Vec<&'v Variable>,
+    /// They are still there, since data holds their address.
+    pub kept: Vec<&'v Variable>,
+}
+
 /// Seals variables of one section. Gives those that could not be sealed, since data holds
 /// their address by their symbol.
 pub(crate) fn seal<'v>(

@@ -123,6 +123,9 @@ fn hand_checked_offsets() {
         let lines = offsets(&object, &ext.line_info, ".text");
         assert!([0, 0x20, 0x58, 0x80].iter().all(|start| lines.contains(start)), "{lines:x?}");
         assert!(lowered.changed);
+        // The label's instruction is gone, so the label goes too.
+        let label = elf.symbol_by_name("a_label").unwrap();
+        assert_eq!(lowered.dead_symbols.into_iter().collect::<Vec<_>>(), [label]);
     }
 }
 

@@ -4,6 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
+use bpfold::elf::SymbolKind;
+use bpfold::passes::isa::{Imm64, Op};
+use bpfold::report::Note;
 use bpfold::{Error, Fold, Folded, Object};
 
 fn objects_in(dir: &Path, found: &mut Vec<PathBuf>) {
@@ -127,4 +130,111 @@ fn another_value_than_before_is_refused() {
     assert!(same.run().is_ok());
     let other = fold.set("kernel_version", "5").unwrap_err();
     assert!(matches!(other, Error::AlreadyFolded { .. }), "{other}");
+}
+
+fn test_object(name: &str) -> Object {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects").join(name);
+    Object::parse(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// The names of a DATASEC's variables.
+fn datasec(object: &Object, name: &str) -> Vec<String> {
+    let btf = object.btf().unwrap();
+    let Some((_, section)) = btf.find_datasec(name) else { return Vec::new() };
+    section.vars.iter().map(|var| btf.name(var.var).to_owned()).collect()
+}
+
+/// What is final leaves symbols and BTF, what is open stays; the values are in the section;
+/// code that still names a sealed variable names its section; a section without variables
+/// that nothing names is gone.
+#[test]
+fn sealing() {
+    let object = test_object("sealing.o");
+    let fold = Fold::new(&object).unwrap().set("limit", "9").unwrap();
+    let fold = ["alone", "table", "pointed"].iter().fold(fold, |f, name| f.freeze(name).unwrap());
+    let folded = fold.run().unwrap();
+    let result = Object::parse(&folded.bytes).unwrap();
+    let elf = result.elf();
+
+    for sealed in ["limit", "alone", "table"] {
+        assert_eq!(elf.symbol_by_name(sealed), None, "{sealed}");
+    }
+    assert_eq!(folded.report.dropped.variables, ["limit", "table", "alone"]);
+    assert_eq!(datasec(&object, ".rodata"), ["limit", "left_open", "table", "pointed"]);
+    assert_eq!(datasec(&result, ".rodata"), ["left_open", "pointed"]);
+    assert_eq!(datasec(&result, ".rodata.alone"), [""; 0]);
+    assert_eq!(elf.section_by_name(".rodata.alone"), None);
+    // Data holds the address of `pointed` by its symbol.
+    assert!(elf.symbol_by_name("pointed").is_some());
+    let note = Note::NotSealed { variable: "pointed".into() };
+    assert!(folded.report.notes.contains(&note), "{:?}", folded.report.notes);
+
+    let rodata = elf.section_by_name(".rodata").unwrap();
+    assert_eq!(elf.sections[rodata].bytes().unwrap()[..8], [9, 0, 0, 0, 6, 0, 0, 0]);
+    let code = elf.section_by_name("socket").unwrap();
+    let named: Vec<_> = elf
+        .relocations_for(code)
+        .map(|reloc| (elf.symbols[reloc.symbol].kind, elf.symbols[reloc.symbol].name.clone()))
+        .collect();
+    assert_eq!(
+        named,
+        [(SymbolKind::Object, b"left_open".to_vec()), (SymbolKind::Section, Vec::new())]
+    );
+    let offsets: Vec<i64> = result
+        .program()
+        .funcs
+        .values()
+        .flat_map(|func| func.insts().map(|(_, inst)| *func.op(inst)))
+        .filter_map(|op| match op {
+            Op::LdImm64 { imm: Imm64::Section { offset, .. }, .. } => Some(offset),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(offsets, [4, 8], "left_open and table");
+
+    let values: Vec<_> = result.folded_with().unwrap();
+    let values: Vec<_> = values
+        .iter()
+        .map(|with| (with.name.as_str(), with.value.as_str(), with.frozen, with.sealed))
+        .collect();
+    assert_eq!(
+        values,
+        [
+            ("limit", "9", false, true),
+            ("table", "{1, 2, 3, 4}", true, true),
+            ("alone", "3", true, true),
+            ("pointed", "7", true, false),
+        ]
+    );
+    let error = Fold::new(&result).unwrap().set("pointed", "8").unwrap().run().unwrap_err();
+    assert!(matches!(error, Error::AlreadyFolded { .. }), "{error}");
+    let open = Fold::new(&result).unwrap().set("left_open", "8").unwrap().run().unwrap();
+    assert!(Object::parse(&open.bytes).unwrap().elf().symbol_by_name("left_open").is_none());
+}
+
+/// Without a value from the user nothing that userspace can set is touched.
+#[test]
+fn nothing_given_nothing_changed() {
+    for name in ["sealing.o", "places.o", "mini-clang19.o", "mini-gcc.o"] {
+        let object = test_object(name);
+        let folded = Fold::new(&object).unwrap().run().unwrap();
+        assert!(folded.bytes == object.elf().write().unwrap(), "{name}");
+        assert_eq!(folded.report.size_before, folded.report.size_after);
+    }
+}
+
+/// Both byte orders fold to the same code.
+#[test]
+fn byte_orders_agree() {
+    let code = |name: &str| {
+        let object = test_object(name);
+        let folded = Fold::new(&object).unwrap().set("level", "1").unwrap().run().unwrap();
+        let folded = Object::parse(&folded.bytes).unwrap();
+        let program = folded.program().clone();
+        let funcs = program.funcs.values();
+        funcs
+            .map(|func| func.insts().map(|(_, inst)| *func.op(inst)).collect::<Vec<_>>())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(code("mini-clang19.o"), code("mini-clang19-be.o"));
 }

@@ -161,6 +161,16 @@ impl Layout {
         u64::from(self.slot_of(place)) * RawInsn::SIZE as u64
     }
 
+    /// Whether the instruction at a place is still there, or the place is a function's start
+    /// or end.
+    pub fn has(&self, place: Place) -> bool {
+        self.bodies.get(place.func).is_some_and(|body| {
+            let edge = place.origin == 0 || place.origin >= body.original_slots;
+            let known = body.origins.binary_search_by_key(&place.origin, |(origin, _)| *origin);
+            body.live && (edge || known.is_ok())
+        })
+    }
+
     /// Whether a function is there.
     pub fn is_live(&self, func: Func) -> bool {
         self.bodies.get(func).is_some_and(|body| body.live)

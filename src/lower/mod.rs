@@ -12,7 +12,8 @@ use bpfold_passes::ir::Program;
 use bpfold_passes::isa::RawInsn;
 
 use crate::btf::BtfExt;
-use crate::elf::{ElfObject, Endian, Reloc, SectionIndex, SymbolIndex};
+use crate::draft::live_relocs;
+use crate::elf::{ElfObject, Endian, Reloc, SectionIndex, SymbolBind, SymbolIndex, SymbolKind};
 use crate::lift::links::{AddressForm, CodeAddress, Links};
 use crate::lift::{Lifted, is_stale_with_code};
 use encode::Encoder;
@@ -31,7 +32,7 @@ pub struct Lowered {
     pub changed: bool,
     /// Sections that are wrong now: DWARF and address-significance tables, if code changed.
     pub stale: BTreeSet<SectionIndex>,
-    /// Symbols of removed functions.
+    /// Symbols of removed functions, and labels of removed instructions that nothing names.
     pub dead_symbols: BTreeSet<SymbolIndex>,
 }
 
@@ -65,10 +66,7 @@ pub fn lower(
     for address in &links.addresses {
         move_address(&mut new, program, links, &layout, address)?;
     }
-    let dead = |symbol: &SymbolIndex| {
-        let moved = links.symbols.iter().find(|moved| moved.symbol == *symbol);
-        moved.is_some_and(|moved| !layout.is_live(moved.start.func))
-    };
+    let dead_symbols = dead_symbols(&new, links, &layout);
     let sections = elf.sections.iter();
     Ok(Lowered {
         ext: ext.map(|ext| records::rebuild(ext, links, &lifted.program, &layout)),
@@ -76,7 +74,7 @@ pub fn lower(
             .filter(|(_, section)| changed && is_stale_with_code(section))
             .map(|(index, _)| index)
             .collect(),
-        dead_symbols: elf.symbols.keys().filter(dead).collect(),
+        dead_symbols,
         elf: new,
         changed,
     })
@@ -112,6 +110,23 @@ fn sorted_relocs(elf: &ElfObject, section: SectionIndex) -> Vec<Reloc> {
     let mut relocs: Vec<Reloc> = elf.relocations_for(section).copied().collect();
     relocs.sort_by_key(|reloc| reloc.offset);
     relocs
+}
+
+fn dead_symbols(elf: &ElfObject, links: &Links, layout: &Layout) -> BTreeSet<SymbolIndex> {
+    let is_label = |symbol: SymbolIndex| {
+        elf.symbols.get(symbol).is_some_and(|symbol| {
+            symbol.bind == SymbolBind::Local && symbol.kind == SymbolKind::None
+        })
+    };
+    let dead = links.symbols.iter().filter(|moved| {
+        let gone = is_label(moved.symbol) && !layout.has(moved.start);
+        gone || !layout.is_live(moved.start.func)
+    });
+    let mut dead: BTreeSet<SymbolIndex> = dead.map(|moved| moved.symbol).collect();
+    for (_, reloc) in live_relocs(elf).filter(|(_, reloc)| is_label(reloc.symbol)) {
+        dead.remove(&reloc.symbol);
+    }
+    dead
 }
 
 /// Moves symbols with the instructions that they are at.

@@ -16,6 +16,7 @@ use crate::passes::opt::fold::{Event, LoadSource};
 use crate::passes::pass::{FoldLog, Level};
 use crate::prune;
 use crate::record::Record;
+use crate::seal::Seals;
 use crate::variables::{Variable, Variables};
 
 /// Puts the report together; the size of the result is not known yet.
@@ -25,15 +26,15 @@ pub(crate) fn build(
     log: &FoldLog,
     variables: &Variables<'_>,
     draft: &Draft,
-    sealed: &[&Variable],
+    seals: &Seals<'_>,
     record: &Record,
 ) -> Report {
     let mut report = Report {
         functions: functions(object, program),
         values: record.values.clone(),
         open: open(variables),
-        notes: notes(object, log, draft, variables),
-        dropped: dropped(object, program, draft, sealed),
+        notes: notes(object, log, draft, variables, &seals.kept),
+        dropped: dropped(object, program, draft, &seals.sealed),
         size_before: object.file_size(),
         ..Report::default()
     };
@@ -99,7 +100,13 @@ fn open(variables: &Variables<'_>) -> Vec<OpenVariable> {
     .collect()
 }
 
-fn notes(object: &Object, log: &FoldLog, draft: &Draft, variables: &Variables<'_>) -> Vec<Note> {
+fn notes(
+    object: &Object,
+    log: &FoldLog,
+    draft: &Draft,
+    variables: &Variables<'_>,
+    kept: &[&Variable],
+) -> Vec<Note> {
     let mut notes = Vec::new();
     for (id, func) in object.program().funcs.iter() {
         if let Some(opaque) = &func.opaque {
@@ -119,6 +126,7 @@ fn notes(object: &Object, log: &FoldLog, draft: &Draft, variables: &Variables<'_
     if draft.elf.sections.iter().any(goes) {
         notes.push(Note::DwarfDropped);
     }
+    notes.extend(kept.iter().map(|kept| Note::NotSealed { variable: kept.name.clone() }));
     for name in variables.section_names() {
         let Some(index) = draft.elf.section_by_name(name) else { continue };
         let unused = prune::is_named(object.elf(), index) && !prune::is_named(&draft.elf, index);

@@ -175,6 +175,12 @@ pub enum Note {
         /// The function.
         function: String,
     },
+    /// A variable that is folded but can still be set by name, since data holds its address:
+    /// setting it would change nothing.
+    NotSealed {
+        /// The variable.
+        variable: String,
+    },
     /// A section that no code names stays, since variables in it can still be set.
     UnusedSectionKept {
         /// The section.

@@ -12,3 +12,4 @@ bpftool gen object mini-linked.o mini-clang19.o
 bpf-gcc -O2 -Wall -c mini.c -o mini-gcc.o
 clang-19 $base -target bpfel -mcpu=v3 -c places.c -o places.o
 clang-19 $base -target bpfeb -mcpu=v3 -c places.c -o places-be.o
+clang-19 $base -target bpfel -mcpu=v3 -c sealing.c -o sealing.o
