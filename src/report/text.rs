@@ -29,6 +29,11 @@ impl Display for Note {
             Note::FoldedLess { function } => {
                 write!(f, "not everything in {function} is folded: it would have grown")
             }
+            Note::NotSealed { variable } => write!(
+                f,
+                "{variable} is folded, but data holds its address: \
+                 a loader can still set it, to no effect"
+            ),
             Note::UnusedSectionKept { section } => {
                 write!(f, "{section} stays: nothing reads it, but variables in it can still be set")
             }
