@@ -11,6 +11,7 @@ cd "$(dirname "$0")"
 needs='
 cc build-essential
 clang-14 clang-14
+clang-19 clang-19
 llvm-strip-14 llvm-14
 bpf-gcc gcc-bpf
 bpftool bpftool
