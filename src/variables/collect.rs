@@ -212,6 +212,8 @@ fn add_symbols(at: usize, section_index: usize, input: &Input<'_>, variables: &m
         let is_static = symbol.linkage == Linkage::Static;
         if symbol.name.is_empty()
             || symbol.name.starts_with(".L")
+            // What gcc makes of a `switch` that only gives values.
+            || symbol.name.starts_with("CSWTCH.")
             || is_static && is_compiler_section(section.name)
         {
             continue;
