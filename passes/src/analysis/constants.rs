@@ -482,14 +482,14 @@ impl Transfer<'_> {
                 state.set(dst, value);
             }
             Op::Load { size, signed, dst, base, off } => {
-                self.load(state, dst, (base, off), size, fresh);
+                self.load(state, dst, (base, off), size);
                 if signed {
                     let value = state.reg(dst).number().sign_extend(size);
                     state.set(dst, Value::Number(value));
                 }
             }
             Op::LoadAcquire { size, dst, base, off } => {
-                self.load(state, dst, (base, off), size, fresh);
+                self.load(state, dst, (base, off), size);
             }
             Op::Store { size, base, off, src } => {
                 let reg = match src {
@@ -498,12 +498,12 @@ impl Transfer<'_> {
                 };
                 let address = address(state, base, off);
                 let value = operand(state, src);
-                state.store(address, size, (value, reg), self.program.endian, fresh);
+                state.store(address, size, (value, reg), self.program.endian);
             }
             Op::StoreRelease { size, base, off, src } => {
                 let address = address(state, base, off);
                 let value = state.reg(src);
-                state.store(address, size, (value, Some(src)), self.program.endian, fresh);
+                state.store(address, size, (value, Some(src)), self.program.endian);
             }
             Op::Atomic { size, op, base, off, src } => {
                 let address = address(state, base, off);
@@ -514,7 +514,7 @@ impl Transfer<'_> {
                     (size, _) => Value::Number(Number::zero_extended(size)),
                 };
                 let stored = if address.may_be_frame() { (Value::ANY, None) } else { stored };
-                state.store(address, size, stored, self.program.endian, fresh);
+                state.store(address, size, stored, self.program.endian);
                 match op {
                     AtomicOp::Add { fetch: false }
                     | AtomicOp::Or { fetch: false }
@@ -582,14 +582,14 @@ impl Transfer<'_> {
         }
     }
 
-    fn load(&self, state: &mut State, dst: Reg, (base, off): (Reg, i16), size: Size, fresh: u32) {
+    fn load(&self, state: &mut State, dst: Reg, (base, off): (Reg, i16), size: Size) {
         let address = address(state, base, off);
         let value = match address {
             Value::Frame { depth, offset } => {
-                return state.load_frame(dst, (depth, offset), size, self.program.endian, fresh);
+                return state.load_frame(dst, (depth, offset), size, self.program.endian);
             }
             Value::FrameWithin { depth, .. } => {
-                return state.load_frame(dst, (depth, None), size, self.program.endian, fresh);
+                return state.load_frame(dst, (depth, None), size, self.program.endian);
             }
             Value::OneOf { .. } => self.load_one_of(address, size),
             Value::Context(0 | 4 | 8 | 76 | 80 | 140) if size == Size::W => Value::NUMBER,

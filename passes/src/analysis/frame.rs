@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use crate::analysis::number::Number;
 use crate::analysis::value::Value;
-use crate::isa::{self, Endian, Size};
+use crate::isa::{Endian, Size};
 
 /// Bytes of a frame (`MAX_BPF_STACK` of the kernel).
 pub const FRAME_SIZE: i64 = 512;
@@ -101,20 +101,18 @@ impl Slot {
     }
 }
 
-/// The first `size` of `bytes` as a number, with what is unknown unknown.
+/// The first `size` of `bytes` as a number. One unknown byte makes all of it unknown, as in
+/// the verifier (`mark_reg_stack_read`).
 fn number(bytes: &[u8], known: u8, size: Size, endian: Endian) -> Number {
-    let (mut value, mut mask) = (0u64, 0u64);
-    for i in 0..size.bytes() {
-        let shift = 8 * match endian {
-            Endian::Little => i,
-            Endian::Big => size.bytes() - 1 - i,
-        };
-        if known & (1 << i) != 0 {
-            value |= u64::from(bytes.get(i as usize).copied().unwrap_or(0)) << shift;
-            mask |= 0xff << shift;
-        }
+    let bytes = bytes.get(..size.bytes() as usize).unwrap_or_default();
+    if known.count_ones() < size.bytes() {
+        return Number::zero_extended(size);
     }
-    Number::known_bits(value, mask, isa::extend(size, u64::MAX))
+    let push = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
+    Number::constant(match endian {
+        Endian::Little => bytes.iter().rev().fold(0, push),
+        Endian::Big => bytes.iter().fold(0, push),
+    })
 }
 
 /// Bytes of a frame as a bit set.
@@ -257,7 +255,9 @@ impl Frame {
         if let Slot::Spill(Tracked { value: Value::Number(n), .. }) = self.slot(start / 8)
             && low_end
         {
-            loaded = n.zero_extend(size);
+            // Verifiers before 6.9 know nothing of part of a spilled range.
+            let low = n.zero_extend(size).as_constant();
+            loaded = low.map_or(loaded, Number::constant);
         }
         Tracked::new(Value::Number(loaded))
     }
@@ -344,16 +344,6 @@ impl Frame {
     /// Whether some spilled value can be known to be equal to another.
     pub fn has_equalities(&self) -> bool {
         self.equalities
-    }
-
-    /// Lets the spilled value of an aligned 8-byte slot be known to be equal to another.
-    pub fn set_equal(&mut self, offset: i64, equal: Equal) {
-        if let Some((slot, 0xff)) = covered(offset, 8).next()
-            && let Slot::Spill(tracked) = *self.slot(slot)
-        {
-            self.set_slot(slot, Slot::Spill(Tracked { equal, ..tracked }));
-            self.equalities = true;
-        }
     }
 
     /// Changes every spilled value.

@@ -163,49 +163,38 @@ impl State {
         }
     }
 
-    /// The value of `size` bytes at a frame address, zero-extended. `fresh` as in
-    /// [`copy`](Self::copy), where the value goes to `dst`.
+    /// Sets `dst` to the value of `size` bytes at a frame address, zero-extended.
     pub fn load_frame(
         &mut self,
         dst: Reg,
         (depth, offset): (u8, Option<i64>),
         size: Size,
         endian: Endian,
-        fresh: Equal,
     ) {
         let loaded = match (self.frames.get(usize::from(depth)), offset) {
             (Some(frame), Some(offset)) => frame.load(offset, size, endian),
             _ => Frame::new_unknown().load(-8, size, endian),
         };
-        if let (Size::DW, Some(offset), None) = (size, offset, loaded.value.as_constant())
-            && loaded.equal == 0
-            && offset % 8 == 0
-        {
-            self.forget_equal(fresh);
-            if let Some(frame) = self.frames.get_mut(usize::from(depth)) {
-                Rc::make_mut(frame).set_equal(offset, fresh);
-            }
-            self.regs[dst.index()] = Tracked { equal: fresh, ..loaded };
-            return;
-        }
         self.regs[dst.index()] = loaded;
     }
 
     /// Stores `size` bytes through an address. `src` is the register that holds the value,
-    /// if one does; `fresh` as in [`copy`](Self::copy).
+    /// if one does. Equality is kept where every verifier keeps it: of a number that is equal
+    /// to another before the store, and bounded (`check_stack_write_fixed_off` before 6.8).
     pub fn store(
         &mut self,
         address: Value,
         size: Size,
         (value, src): (Value, Option<Reg>),
         endian: Endian,
-        fresh: Equal,
     ) {
         match address {
             Value::Frame { depth, offset: Some(offset) } => {
                 let mut stored = Tracked::new(value);
-                if let (Some(src), Size::DW, None) = (src, size, value.as_constant()) {
-                    stored.equal = self.equal_of(src, fresh);
+                if let (Some(src), Size::DW) = (src, size)
+                    && value != Value::NUMBER
+                {
+                    stored.equal = self.regs[src.index()].equal;
                 }
                 if let Some(frame) = self.touch(depth, offset, size.bytes().into()) {
                     frame.store(offset, size, stored, endian);
