@@ -203,6 +203,13 @@ impl<K: Entity, V: Clone> PerEntity<K, V> {
     }
 }
 
+impl<K: Entity, V> PerEntity<K, V> {
+    /// The value of `key`.
+    pub fn get(&self, key: K) -> &V {
+        self.values.get(key.index()).unwrap_or(&self.default)
+    }
+}
+
 impl<K: Entity, V: Clone + Default> Default for PerEntity<K, V> {
     fn default() -> Self {
         Self::with_default(V::default())

@@ -7,6 +7,7 @@
 
 use crate::analysis::calls::CallGraph;
 use crate::analysis::constants::Facts;
+use crate::analysis::frame_access::Accesses;
 use crate::analysis::liveness::{self, Liveness};
 use crate::cfg::encoded_slots;
 use crate::entity::{Func, PerEntity};
@@ -150,8 +151,15 @@ impl Driver<'_> {
         self.verify("read")?;
         for _ in 0..MAX_ROUNDS {
             let before = self.edits();
-            let folded = self.fold_constants()?;
-            self.clean_up()?;
+            let mut facts = Facts::new(&self.program, self.roots, &self.log.levels);
+            let folded = self.fold_constants(&facts)?;
+            if !self.program.funcs.keys().any(|func| self.log.changed[func]) {
+                break;
+            }
+            if self.edits() != before {
+                facts = Facts::new(&self.program, self.roots, &self.log.levels);
+            }
+            self.clean_up(&facts)?;
             if !folded && self.edits() == before {
                 break;
             }
@@ -161,23 +169,22 @@ impl Driver<'_> {
 
     /// What constants allow, with the rewrites of single instructions that need the same
     /// facts; says whether a load or a branch was folded.
-    fn fold_constants(&mut self) -> Result<bool, PassError> {
-        let facts = Facts::new(&self.program, self.roots, &self.log.levels);
+    fn fold_constants(&mut self, facts: &Facts) -> Result<bool, PassError> {
         let mut folded = false;
         for func in self.program.funcs.keys() {
             if !facts.is_reached(func) || self.log.levels[func] == Level::None {
                 continue;
             }
-            let patch = Patch::collect(&self.program, &facts, func);
+            let patch = Patch::collect(&self.program, facts, func);
             if !patch.folds() && !self.log.changed[func] {
                 continue;
             }
             let mut replace = Vec::new();
             for &block in self.program.funcs[func].layout() {
-                replace.extend(algebra::collect(&self.program, &facts, func, block));
-                replace.extend(store_immediate::collect(&self.program, &facts, func, block));
+                replace.extend(algebra::collect(&self.program, facts, func, block));
+                replace.extend(store_immediate::collect(&self.program, facts, func, block));
             }
-            let threads = thread_jumps::collect(&self.program, &facts, func);
+            let threads = thread_jumps::collect(&self.program, facts, func);
             let events = patch.events.clone();
             self.step("algebra", func, |function| replace_all(function, replace))?;
             if self.step("fold", func, |function| patch.apply(function))? {
@@ -194,22 +201,24 @@ impl Driver<'_> {
     }
 
     /// What became useless in the functions that were changed.
-    fn clean_up(&mut self) -> Result<(), PassError> {
-        let facts = Facts::new(&self.program, self.roots, &self.log.levels);
-        let arguments = liveness::arguments(&self.program, &facts, &self.log.changed);
+    fn clean_up(&mut self, facts: &Facts) -> Result<(), PassError> {
+        let arguments = liveness::arguments(&self.program, facts, &self.log.changed);
         for func in self.program.funcs.keys() {
             if !self.log.changed[func] || !facts.is_reached(func) {
                 continue;
             }
-            let live = Liveness::new(&self.program, &facts, &arguments, func);
+            let accesses = Accesses::new(&self.program, facts, func);
+            let mut live = Liveness::new(&self.program, &accesses, &arguments, func);
             let function = &self.program.funcs[func];
             let blocks = function.layout().iter();
-            let copies = blocks
+            let copies: Vec<_> = blocks
                 .flat_map(|&block| copy_propagation::collect(function, &live, block))
                 .collect();
-            self.step("copy_propagation", func, |function| replace_all(function, copies))?;
-            // Copies keep the facts, but not what is live.
-            let live = Liveness::new(&self.program, &facts, &arguments, func);
+            if !copies.is_empty() {
+                self.step("copy_propagation", func, |function| replace_all(function, copies))?;
+                // Copies keep the facts, but not what is live.
+                live = Liveness::new(&self.program, &accesses, &arguments, func);
+            }
             let dead = dce::collect(&self.program, &live, func);
             self.step("dce", func, |function| dce::apply(function, &dead))?;
             self.step("simplify_cfg", func, simplify_cfg::run)?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bpfold_passes::analysis::calls::CallGraph;
 use bpfold_passes::analysis::constants::Facts;
+use bpfold_passes::analysis::frame_access::Accesses;
 use bpfold_passes::analysis::liveness::{self, Liveness};
 use bpfold_passes::cfg::{Cfg, linearize};
 use bpfold_passes::entity::{Block, Entity, Func, PerEntity};
@@ -73,7 +74,8 @@ fn passes(names: &[&str], mut program: Program) -> Result<String, String> {
         let facts = Facts::new(&program, &roots(&program), &PerEntity::default());
         let arguments = liveness::arguments(&program, &facts, &PerEntity::with_default(true));
         for func in program.funcs.keys().filter(|&func| facts.is_reached(func)) {
-            let live = Liveness::new(&program, &facts, &arguments, func);
+            let accesses = Accesses::new(&program, &facts, func);
+            let live = Liveness::new(&program, &accesses, &arguments, func);
             let blocks = program.funcs[func].layout().to_vec();
             let mut replace = Vec::new();
             match name {

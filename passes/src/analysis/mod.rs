@@ -3,6 +3,7 @@
 pub mod calls;
 pub mod constants;
 pub mod frame;
+pub mod frame_access;
 pub mod liveness;
 pub mod number;
 pub mod state;

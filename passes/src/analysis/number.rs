@@ -142,7 +142,14 @@ impl Number {
 
     /// Lets each of the three views learn from the others; none if they contradict.
     fn normalize(mut self) -> Option<Number> {
+        if self.bits.mask == 0 {
+            let n = Number::constant(self.bits.value);
+            let holds = (self.umin..=self.umax).contains(&n.umin)
+                && (self.smin..=self.smax).contains(&n.smin);
+            return holds.then_some(n);
+        }
         for _ in 0..2 {
+            let before = self;
             self.umin = self.umin.max(self.bits.value);
             self.umax = self.umax.min(self.bits.max());
             let sign = 1 << 63;
@@ -165,6 +172,9 @@ impl Number {
             let differing = self.umin ^ self.umax;
             let low = differing.checked_ilog2().map_or(0, |n| u64::MAX >> (63 - n));
             self.bits = self.bits.meet(Bits::new(self.umin, low))?;
+            if self == before {
+                break;
+            }
         }
         Some(self)
     }
