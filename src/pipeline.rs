@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use wildmatch::WildMatch;
 
 use crate::draft::Draft;
-use crate::lower::lower;
+use crate::lower::{LowerError, Lowered, lower};
 use crate::passes::analysis::calls::CallGraph;
 use crate::passes::entity::Func;
 use crate::passes::ir::{Linkage, Program};
 use crate::passes::opt::fold::{Event, LoadSource};
-use crate::passes::pass::{self, FoldLog, Options};
+use crate::passes::pass::{self, FoldLog, Level, Options};
 use crate::record::{self, FoldedWith, Record, same_value};
 use crate::report::{self, Report};
 use crate::seal::Seals;
@@ -131,15 +131,7 @@ impl<'o> Fold<'o> {
     pub fn run(self) -> Result<Folded, Error> {
         self.check_record()?;
         let object = self.object;
-        let mut program = object.program().clone();
-        apply_variables(&mut program, &self.variables);
-        let options = Options {
-            roots: Some(roots(object)),
-            verify_each: self.verify_each,
-            ..Options::default()
-        };
-        let log = pass::fold(&mut program, &options)?;
-        let lowered = lower(object.elf(), object.btf_ext(), object.lifted(), &program)?;
+        let (program, log, lowered) = self.fold_program()?;
         let mut draft = Draft::new(lowered, object.btf().cloned());
         self.store_values(&mut draft)?;
         let seals = self.seal_and_prune(&mut draft, &log)?;
@@ -152,6 +144,30 @@ impl<'o> Fold<'o> {
         let bytes = draft.write(object)?;
         report.size_after = bytes.len() as u64;
         Ok(Folded { bytes, report })
+    }
+
+    /// Folds the code and lays it out. A function in which a jump gets too far for its
+    /// encoding stays as it was.
+    fn fold_program(&self) -> Result<(Program, FoldLog, Lowered), Error> {
+        let object = self.object;
+        let mut original = object.program().clone();
+        apply_variables(&mut original, &self.variables);
+        let mut options = Options {
+            roots: Some(roots(object)),
+            verify_each: self.verify_each,
+            ..Options::default()
+        };
+        loop {
+            let mut program = original.clone();
+            let log = pass::fold(&mut program, &options)?;
+            match lower(object.elf(), object.btf_ext(), object.lifted(), &program) {
+                Ok(lowered) => return Ok((program, log, lowered)),
+                Err(LowerError::Linearize { id, .. }) if options.levels[id] != Level::None => {
+                    options.levels[id] = Level::None;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// What an earlier fold has made final must not have changed.

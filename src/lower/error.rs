@@ -1,6 +1,7 @@
 //! Why a program cannot be turned back into an object.
 
 use bpfold_passes::cfg::LinearizeError;
+use bpfold_passes::entity::Func;
 use bpfold_passes::isa::EncodeError;
 
 use crate::elf::ElfError;
@@ -13,6 +14,8 @@ pub enum LowerError {
     #[error("function {func}: {source}")]
     Linearize {
         /// The function.
+        id: Func,
+        /// Its name.
         func: String,
         /// What does not fit.
         source: LinearizeError,

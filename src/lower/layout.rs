@@ -76,7 +76,7 @@ pub(super) struct Body {
 }
 
 impl Body {
-    fn new(func: &Function, program: &Program) -> Result<Body, LowerError> {
+    fn new(id: Func, func: &Function, program: &Program) -> Result<Body, LowerError> {
         let items: Vec<Item> = match &func.opaque {
             Some(opaque) => {
                 let mut slot = 0;
@@ -88,7 +88,7 @@ impl Body {
                 opaque.items.iter().map(place).collect()
             }
             None => linearize(func, program.features)
-                .map_err(|source| LowerError::Linearize { func: func.name.clone(), source })?
+                .map_err(|source| LowerError::Linearize { id, func: func.name.clone(), source })?
                 .iter()
                 .map(|placed| Item::placed(func, placed))
                 .collect(),
@@ -139,7 +139,7 @@ pub(super) struct Layout {
 impl Layout {
     /// Lays out every function of `program`, in the order of its section and without gaps.
     pub fn new(program: &Program, links: &Links) -> Result<Layout, LowerError> {
-        let bodies = program.funcs.values().map(|func| Body::new(func, program));
+        let bodies = program.funcs.iter().map(|(id, func)| Body::new(id, func, program));
         let mut bodies = bodies.collect::<Result<EntityVec<Func, Body>, LowerError>>()?;
         for section in &links.code {
             let mut start = 0;

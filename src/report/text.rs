@@ -27,7 +27,10 @@ impl Display for Note {
             }
             Note::DwarfDropped => f.write_str("DWARF is gone: code has moved"),
             Note::FoldedLess { function } => {
-                write!(f, "not everything in {function} is folded: it would have grown")
+                write!(
+                    f,
+                    "not everything in {function} is folded: it would grow, or a jump would not reach"
+                )
             }
             Note::NotSealed { variable } => write!(
                 f,
