@@ -1,5 +1,7 @@
 //! Analyses: facts about code, found without changing it.
 
+pub mod branches;
+mod call_effects;
 pub mod calls;
 pub mod constants;
 pub mod frame;
@@ -7,4 +9,5 @@ pub mod frame_access;
 pub mod liveness;
 pub mod number;
 pub mod state;
+mod transfer;
 pub mod value;

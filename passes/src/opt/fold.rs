@@ -6,7 +6,8 @@
 //! told it. An immediate never makes an instruction that the verifier refuses: division by
 //! zero, shifts by the width or more (`check_alu_op` of `kernel/bpf/verifier.c`).
 
-use crate::analysis::constants::{At, Facts, decide};
+use crate::analysis::branches::decide;
+use crate::analysis::constants::{At, Facts};
 use crate::analysis::state::State;
 use crate::analysis::value::Value;
 use crate::cfg::Cfg;

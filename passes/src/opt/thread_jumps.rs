@@ -1,7 +1,8 @@
 //! Jump threading: an edge to a block that only tests what is already known on that edge
 //! goes straight to where the test leads.
 
-use crate::analysis::constants::{Facts, decide};
+use crate::analysis::branches::decide;
+use crate::analysis::constants::Facts;
 use crate::entity::{Block, Func};
 use crate::ir::{Function, Op, Program};
 

@@ -1,0 +1,86 @@
+//! What calls do to a state: helpers by their signature, anything else as it can reach.
+
+use crate::analysis::frame::FRAME_SIZE;
+use crate::analysis::state::State;
+use crate::analysis::value::Value;
+use crate::helpers::{Access, Arg, Extent, Helper, Indirect};
+use crate::isa::Reg;
+
+pub(super) fn clobber_caller_saved(state: &mut State) {
+    for reg in Reg::caller_saved() {
+        state.set(reg, Value::NUMBER);
+    }
+}
+
+/// A callee of which nothing is known but the arguments: it may write, and keep for its
+/// result, whatever it can reach.
+pub(super) fn call_unknown(state: &mut State) {
+    let args: Vec<Value> = Reg::arguments().map(|r| state.reg(r)).collect();
+    let reaches_frame = args.iter().any(Value::may_be_frame);
+    for arg in args {
+        write_through(state, arg, i64::MAX, true);
+    }
+    clobber_caller_saved(state);
+    if reaches_frame {
+        state.set(Reg::R0, Value::ANY);
+    }
+}
+
+/// Something writes up to `len` bytes at an address and, if `deep`, through the addresses
+/// that it finds there.
+fn write_through(state: &mut State, address: Value, len: i64, deep: bool) {
+    match address {
+        _ if address.may_be_frame() && deep && state.holds_frame_address() => state.clobber_all(),
+        Value::Frame { depth, offset: Some(offset) } => {
+            state.clobber(depth, offset, len, Value::NUMBER);
+        }
+        Value::FrameWithin { depth, low, high } => {
+            let len = len.saturating_add(i64::from(high) - i64::from(low));
+            state.clobber(depth, low.into(), len, Value::NUMBER);
+        }
+        Value::Frame { depth, offset: None } => {
+            state.clobber(depth, -FRAME_SIZE, i64::MAX, Value::NUMBER);
+        }
+        Value::Opaque { frame: true, .. } => state.clobber_all(),
+        _ => {}
+    }
+}
+
+pub(super) fn call_helper(state: &mut State, helper: &Helper) {
+    let args = || Reg::arguments().zip(helper.args);
+    let reaches_frame = args().any(|(reg, _)| state.reg(reg).may_be_frame());
+    let through_memory = helper.indirect == Indirect::ReadsWrites || helper.takes_callback();
+    if through_memory && reaches_frame {
+        state.clobber_all();
+    }
+    for (reg, arg) in args() {
+        let address = state.reg(reg);
+        match arg {
+            Arg::Memory { access: Access::Retain, .. } if address.may_be_frame() => {
+                state.clobber_all();
+            }
+            Arg::Memory { access, extent } if access.writes() => {
+                let len = match extent {
+                    Extent::Bytes(len) => i64::from(*len),
+                    Extent::Arg(number) => match Reg::new(*number) {
+                        Some(reg) => {
+                            i64::try_from(state.reg(reg).number().umax).unwrap_or(i64::MAX)
+                        }
+                        None => i64::MAX,
+                    },
+                    Extent::MapKey | Extent::MapValue | Extent::String => i64::MAX,
+                };
+                write_through(state, address, len, false);
+            }
+            Arg::Memory { .. }
+            | Arg::Scalar
+            | Arg::Ctx
+            | Arg::Map
+            | Arg::Object
+            | Arg::Callback
+            | Arg::CallbackCtx
+            | Arg::Variadic => {}
+        }
+    }
+    clobber_caller_saved(state);
+}
