@@ -1,0 +1,154 @@
+//! Programs whose shape is the worst for some rewrite or analysis: time grows with size, no
+//! faster. `BPFOLD_SCALE` sets the number of instructions or functions, about.
+
+use std::fmt::Write;
+use std::time::Instant;
+
+use bpfold_passes::pass::{self, Options};
+use bpfold_passes::text;
+
+fn scale() -> usize {
+    std::env::var("BPFOLD_SCALE").ok().and_then(|v| v.parse().ok()).unwrap_or(2000)
+}
+
+/// A program that has something to fold, then `body`.
+fn folding(body: &str) -> String {
+    format!(
+        "section .rodata readonly = u32 1\nfunc f (entry) {{\n  r6 = r1\n  r9 = .rodata ll\n  \
+         r9 = *(u32 *)(r9 + 0)\n  if r9 == 1 goto begin\n  r0 = 1\n  exit\nbegin:\n{body}}}\n"
+    )
+}
+
+fn fold(name: &str, text: &str) {
+    let mut program = text::parse(text).unwrap();
+    let start = Instant::now();
+    let log = pass::fold(&mut program, &Options::default()).unwrap();
+    println!("{name}: {:?}, {} events", start.elapsed(), log.events.len());
+    assert!(!log.events.is_empty(), "{name}");
+}
+
+#[test]
+fn gotos_to_gotos() {
+    let n = scale();
+    let mut body = String::from("  goto l0\n");
+    for i in 0..n {
+        writeln!(body, "l{}:\n  goto l{}", n - 1 - i, n - i).unwrap();
+    }
+    let at = body.find(&format!("l{}:", n - 1)).unwrap();
+    body.insert_str(at, &format!("l{n}:\n  r0 = 0\n  exit\n"));
+    fold("gotos to gotos", &folding(&body));
+}
+
+#[test]
+fn one_exit_for_all() {
+    let mut body = String::new();
+    for i in 0..scale() / 4 {
+        writeln!(
+            body,
+            "  call bpf_get_prandom_u32\n  if r0 > {i} goto n{i}\n  r7 = {i}\n  goto out\nn{i}:"
+        )
+        .unwrap();
+    }
+    fold("one exit for all", &folding(&(body + "  r7 = 0\nout:\n  r0 = r7\n  exit\n")));
+}
+
+#[test]
+fn edges_to_thread() {
+    let mut body = String::from("  r7 = 0\n");
+    for i in 0..scale() / 4 {
+        writeln!(
+            body,
+            "  call bpf_get_prandom_u32\n  if r0 > {i} goto n{i}\n  r7 = 1\n  goto test\nn{i}:"
+        )
+        .unwrap();
+    }
+    body += "  r7 = 2\ntest:\n  if r7 == 1 goto one\n  r0 = 0\n  exit\none:\n  r0 = 1\n  exit\n";
+    fold("edges to thread", &folding(&body));
+}
+
+#[test]
+fn functions_in_a_chain() {
+    let n = scale() / 4;
+    let mut text = folding("  r1 = 0\n  call g0\n  exit\n");
+    for i in 0..n {
+        let call = if i + 1 < n { format!("call g{}", i + 1) } else { "r0 = 0".to_owned() };
+        writeln!(text, "func g{i} (static) {{\n  *(u64 *)(r10 - 8) = r1\n  {call}\n  exit\n}}")
+            .unwrap();
+    }
+    fold("functions in a chain", &text);
+}
+
+#[test]
+fn functions_called_by_one() {
+    let n = scale() / 4;
+    let mut body = String::from("  r7 = 0\n");
+    for i in 0..n {
+        writeln!(body, "  r1 = {i}\n  call g{i}\n  r7 += r0").unwrap();
+    }
+    let mut text = folding(&(body + "  r0 = r7\n  exit\n"));
+    for i in 0..n {
+        writeln!(text, "func g{i} (static) {{\n  r0 = r1\n  r0 += 1\n  exit\n}}").unwrap();
+    }
+    fold("functions called by one", &text);
+}
+
+#[test]
+fn one_function_called_often() {
+    let mut body = String::from("  r7 = 0\n");
+    for i in 0..scale() / 4 {
+        writeln!(body, "  r1 = {i}\n  *(u64 *)(r10 - 8) = r1\n  r1 = r10\n  call g\n  r7 += r0")
+            .unwrap();
+    }
+    let mut text = folding(&(body + "  r0 = r7\n  exit\n"));
+    text += "func g (static) {\n  r0 = *(u64 *)(r1 - 8)\n  r0 += 1\n  exit\n}\n";
+    fold("one function called often", &text);
+}
+
+/// Each turn of the loop, one more byte of the frame is unknown.
+#[test]
+fn frame_that_degrades_byte_by_byte() {
+    let mut body = String::from("  r1 = 0\n");
+    for offset in (8..=512).step_by(8) {
+        writeln!(body, "  *(u64 *)(r10 - {offset}) = r1").unwrap();
+    }
+    body += "again:\n";
+    for offset in (2..=512).rev() {
+        writeln!(body, "  r1 = *(u8 *)(r10 - {})\n  *(u8 *)(r10 - {offset}) = r1", offset - 1)
+            .unwrap();
+    }
+    body += "  call bpf_get_prandom_u32\n  *(u8 *)(r10 - 1) = r0\n";
+    for i in 0..scale() / 4 {
+        writeln!(body, "  call bpf_get_prandom_u32\n  if r0 > {i} goto x{i}\n  r7 = {i}\nx{i}:")
+            .unwrap();
+    }
+    body += "  if r0 != 77 goto again\n  r0 = 0\n  exit\n";
+    fold("frame that degrades byte by byte", &folding(&body));
+}
+
+#[test]
+fn loops_in_loops() {
+    let n = (scale() / 8).min(200);
+    let mut body = String::from("  r7 = 0\n");
+    for i in 0..n {
+        writeln!(body, "h{i}:\n  r7 += 1\n  *(u64 *)(r10 - {}) = r7", 8 + 8 * (i % 64)).unwrap();
+    }
+    for i in (0..n).rev() {
+        writeln!(body, "  call bpf_get_prandom_u32\n  if r0 > {i} goto h{i}").unwrap();
+    }
+    fold("loops in loops", &folding(&(body + "  r0 = 0\n  exit\n")));
+}
+
+/// Each round of folding uncovers the constant that decides the next branch.
+#[test]
+fn stairs() {
+    let mut body = String::from("  r7 = 1\n");
+    for i in 0..scale() / 8 {
+        writeln!(
+            body,
+            "  call bpf_get_prandom_u32\n  if r7 == 1 goto t{i}\n  r7 = r0\nt{i}:\n  r8 = r7\n  \
+             *(u64 *)(r10 - 8) = r8\n  r7 = *(u64 *)(r10 - 8)"
+        )
+        .unwrap();
+    }
+    fold("stairs", &folding(&(body + "  r0 = r7\n  exit\n")));
+}
