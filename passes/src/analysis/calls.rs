@@ -1,9 +1,9 @@
 //! The call graph of a program, as a petgraph graph.
 
-use petgraph::algo::tarjan_scc;
-use petgraph::graph::DiGraph;
+use petgraph::algo::kosaraju_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
 
-use crate::entity::{Func, PerEntity};
+use crate::entity::{Entity, Func, PerEntity};
 use crate::ir::{Function, Program};
 use crate::isa::{Callee, Imm64, Op};
 
@@ -29,7 +29,6 @@ impl CallGraph {
         let nodes: Vec<_> = program.funcs.keys().map(|f| graph.add_node(f)).collect();
         for (&node, function) in nodes.iter().zip(program.funcs.values()) {
             for_each_mention(function, |func, mention| {
-                use crate::entity::Entity;
                 if let Some(&to) = nodes.get(func.index()) {
                     graph.add_edge(node, to, mention);
                 }
@@ -41,7 +40,7 @@ impl CallGraph {
     /// The functions that can call themselves, directly or not.
     pub fn recursive(&self) -> PerEntity<Func, bool> {
         let mut recursive = PerEntity::with_default(false);
-        for component in tarjan_scc(&self.graph) {
+        for component in kosaraju_scc(&self.graph) {
             let cyclic = match component.as_slice() {
                 [one] => self.graph.contains_edge(*one, *one),
                 _ => true,
@@ -66,10 +65,9 @@ impl CallGraph {
             if std::mem::replace(&mut reached[func], true) {
                 continue;
             }
-            let node = self.graph.node_indices().find(|&n| self.graph[n] == func);
-            work.extend(
-                node.into_iter().flat_map(|n| self.graph.neighbors(n)).map(|n| self.graph[n]),
-            );
+            // Nodes are in the order of functions.
+            let node = NodeIndex::new(func.index());
+            work.extend(self.graph.neighbors(node).map(|n| self.graph[n]));
         }
         reached
     }

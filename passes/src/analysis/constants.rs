@@ -13,11 +13,10 @@
 //! need no special case to be sound.
 
 use std::collections::BTreeSet;
-use std::collections::btree_map::{BTreeMap, Entry};
 
 use crate::analysis::branches::flow_out;
 use crate::analysis::calls::{CallGraph, for_each_mention};
-use crate::analysis::state::State;
+use crate::analysis::state::{MAX_FRAMES, State};
 use crate::analysis::transfer::Transfer;
 use crate::analysis::value::Value;
 use crate::cfg::Cfg;
@@ -64,7 +63,7 @@ impl Facts {
             solver.enter(root, &State::root(program.funcs[root].linkage));
         }
         while let Some(func) = solver.work.pop_first() {
-            solver.solve(func);
+            solver.solve(func, 0);
         }
         let Solver { facts: funcs, recursive, .. } = solver;
         Facts { funcs, levels: levels.clone(), recursive }
@@ -171,16 +170,14 @@ impl Solver<'_> {
     fn enter(&mut self, func: Func, state: &State) {
         let facts = &mut self.facts[func];
         let changed = match &mut facts.entry {
-            Some(entry) => {
-                facts.joins += 1;
-                entry.join(state, facts.joins, self.program.endian)
-            }
+            Some(entry) => entry.join(state, facts.joins, self.program.endian),
             unreached => {
                 *unreached = Some(state.clone());
                 true
             }
         };
         if changed {
+            facts.joins += 1;
             self.work.insert(func);
         }
     }
@@ -190,50 +187,38 @@ impl Solver<'_> {
         self.enter(func, &State::root(self.program.funcs[func].linkage));
     }
 
-    fn solve(&mut self, func: Func) {
-        let function = &self.program.funcs[func];
-        let Some(entry) = self.facts[func].entry.clone() else { return };
-        if is_untouchable(self.program, self.levels, func) {
-            let mut named = Vec::new();
-            for_each_mention(function, |callee, _| named.push(callee));
-            for callee in named {
-                self.enter_from_outside(callee);
+    /// Enters `callee` from a call in `caller` and solves it at once, so that the call knows
+    /// what it returns; calls that are nested deeper than the kernel allows have to wait.
+    fn call(&mut self, caller: Func, callee: Func, state: &State, depth: usize) {
+        if self.recursive[callee] || self.program.funcs[callee].linkage != Linkage::Static {
+            self.enter_from_outside(callee);
+        } else {
+            self.enter(callee, &state.enter());
+            if depth < MAX_FRAMES && self.work.remove(&callee) {
+                self.solve(callee, depth + 1);
             }
+        }
+        self.callers[callee].insert(caller);
+    }
+
+    /// Solves one function; `depth` is the number of callers that are being solved.
+    fn solve(&mut self, func: Func, depth: usize) {
+        let program = self.program;
+        let function = &program.funcs[func];
+        let Some(entry) = self.facts[func].entry.clone() else { return };
+        if is_untouchable(program, self.levels, func) {
+            for_each_mention(function, |callee, _| self.enter_from_outside(callee));
             return;
         }
         let cfg = Cfg::new(function);
-        let mut problem = Problem {
-            transfer: Transfer {
-                program: self.program,
-                facts: &self.facts,
-                levels: self.levels,
-                recursive: &self.recursive,
-                func,
-            },
-            entered: BTreeMap::new(),
-            taken: BTreeSet::new(),
-            exit: None,
-        };
         let start = function.entry().map(|block| (block, entry));
+        let mut problem = Problem { solver: self, func, depth, exit: None };
         let blocks = dataflow::solve(function, &cfg, &mut problem, start);
-        let Problem { entered, taken, exit, .. } = problem;
+        let exit = problem.exit;
         self.facts[func].blocks = blocks;
         if exit != self.facts[func].exit {
             self.facts[func].exit = exit;
             self.work.extend(self.callers[func].iter().copied());
-        }
-        for (callee, state) in entered {
-            self.callers[callee].insert(func);
-            let outsider =
-                self.recursive[callee] || self.program.funcs[callee].linkage != Linkage::Static;
-            if outsider {
-                self.enter_from_outside(callee);
-            } else {
-                self.enter(callee, &state);
-            }
-        }
-        for callee in taken {
-            self.enter_from_outside(callee);
         }
     }
 }
@@ -247,31 +232,19 @@ pub(super) fn is_untouchable(
     program.funcs[func].opaque.is_some() || levels[func] == Level::None
 }
 
-struct Problem<'a> {
-    transfer: Transfer<'a>,
-    /// Functions called from here, with the join of the states at the calls.
-    entered: BTreeMap<Func, State>,
-    /// Functions whose address is taken here.
-    taken: BTreeSet<Func>,
+struct Problem<'p, 'a> {
+    solver: &'p mut Solver<'a>,
+    func: Func,
+    /// The number of callers that are being solved.
+    depth: usize,
     exit: Option<State>,
 }
 
-impl Problem<'_> {
-    fn enters(&mut self, callee: Func, state: State) {
-        match self.entered.entry(callee) {
-            Entry::Occupied(mut entered) => {
-                entered.get_mut().join(&state, 0, self.transfer.program.endian);
-            }
-            Entry::Vacant(none) => {
-                none.insert(state);
-            }
-        }
-    }
-
+impl Problem<'_, '_> {
     fn returns(&mut self, state: State) {
         match &mut self.exit {
             Some(exit) => {
-                exit.join(&state, 0, self.transfer.program.endian);
+                exit.join(&state, 0, self.solver.program.endian);
             }
             none => *none = Some(state),
         }
@@ -285,12 +258,12 @@ impl Problem<'_> {
     }
 }
 
-impl Analysis for Problem<'_> {
+impl Analysis for Problem<'_, '_> {
     type State = State;
     const DIRECTION: Direction = Direction::Forward;
 
     fn join(&self, into: &mut State, from: &State, visits: u32) -> bool {
-        into.join(from, visits, self.transfer.program.endian)
+        into.join(from, visits, self.solver.program.endian)
     }
 
     fn flow(
@@ -303,9 +276,11 @@ impl Analysis for Problem<'_> {
     ) {
         for &inst in &func.block(block).insts {
             match func.op(inst) {
-                Op::Call(Callee::Func(callee)) => self.enters(*callee, state.enter()),
+                Op::Call(Callee::Func(callee)) => {
+                    self.solver.call(self.func, *callee, &state, self.depth);
+                }
                 Op::LdImm64 { imm: Imm64::Func(callee), .. } => {
-                    self.taken.insert(*callee);
+                    self.solver.enter_from_outside(*callee);
                 }
                 Op::Exit => self.returns(state.clone()),
                 // Beyond the packet the function returns 0 (`bpf_gen_ld_abs` of
@@ -319,7 +294,9 @@ impl Analysis for Problem<'_> {
                 }
                 _ => {}
             }
-            if !self.transfer.inst(&mut state, inst, func.inst(inst)) {
+            let Solver { program, facts, levels, recursive, .. } = &*self.solver;
+            let transfer = Transfer { program, facts, levels, recursive, func: self.func };
+            if !transfer.inst(&mut state, inst, func.inst(inst)) {
                 return;
             }
         }

@@ -14,8 +14,12 @@ use crate::isa::{Endian, Reg, Size};
 /// Joins after which bounds go to their extremes instead of growing step by step.
 const WIDEN_AFTER: u32 = 3;
 
+/// Joins after which a frame that still changes is forgotten: byte by byte, that can go on
+/// for long.
+const FORGET_AFTER: u32 = 16;
+
 /// Frames that are followed: no more calls can be nested (MAX_CALL_FRAMES of the kernel).
-const MAX_FRAMES: usize = 8;
+pub const MAX_FRAMES: usize = 8;
 
 /// What is known at one point of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +81,13 @@ impl State {
         }
         for (a, b) in self.frames.iter_mut().zip(&other.frames) {
             if !Rc::ptr_eq(a, b) && a != b {
-                changed |= Rc::make_mut(a).join(b, widen, endian);
+                let frame = Rc::make_mut(a);
+                if frame.join(b, widen, endian) {
+                    changed = true;
+                    if visits > FORGET_AFTER {
+                        frame.clobber_all();
+                    }
+                }
             }
         }
         for (a, b) in self.touched.iter_mut().zip(&other.touched) {

@@ -28,8 +28,9 @@ pub trait Analysis {
     /// Which way facts flow.
     const DIRECTION: Direction;
 
-    /// Joins `from` into `into` and says whether that changed it. `visits` counts the joins
-    /// at this block; a domain with long chains must speed up (widen) as it grows.
+    /// Joins `from` into `into` and says whether that changed it. `visits` counts how often
+    /// facts have flowed through this block; a domain with long chains must speed up (widen)
+    /// as it grows.
     fn join(&self, into: &mut Self::State, from: &Self::State, visits: u32) -> bool;
 
     /// The flow through one block: `state` is its entry (forward) or exit (backward) state.
@@ -70,13 +71,11 @@ pub fn solve<A: Analysis>(
     let mut flows = Vec::new();
     while let Some((_, block)) = work.pop_first() {
         let Some(state) = states[block].clone() else { continue };
+        visits[block] += 1;
         analysis.flow(func, cfg, block, state, &mut |to, state| flows.push((to, state)));
         for (to, state) in flows.drain(..) {
             let changed = match &mut states[to] {
-                Some(known) => {
-                    visits[to] += 1;
-                    analysis.join(known, &state, visits[to])
-                }
+                Some(known) => analysis.join(known, &state, visits[to]),
                 unreached => {
                     *unreached = Some(state);
                     true

@@ -35,15 +35,10 @@ fn skip_empty_blocks(func: &mut Function) {
             forward[block] = data.next;
         }
     }
-    let resolve = |mut block: Block| {
-        for _ in 0..func.layout().len() {
-            match forward[block] {
-                Some(next) if next != block => block = next,
-                _ => break,
-            }
-        }
-        block
-    };
+    for &block in func.layout() {
+        shorten(&mut forward, block);
+    }
+    let resolve = |block: Block| forward[block].unwrap_or(block);
     let mut edits = Vec::new();
     for &block in func.layout() {
         let next = func.block(block).next.map(resolve);
@@ -57,6 +52,19 @@ fn skip_empty_blocks(func: &mut Function) {
         if let Some((inst, target)) = target {
             func.set_target(inst, target);
         }
+    }
+}
+
+/// Lets all blocks on the way from `block` forward to its end; a circle ends anywhere.
+fn shorten(forward: &mut PerEntity<Block, Option<Block>>, block: Block) {
+    let mut way = Vec::new();
+    let mut end = block;
+    while let Some(next) = forward[end].take() {
+        way.push(end);
+        end = next;
+    }
+    for block in way {
+        forward[block] = Some(end).filter(|&end| end != block);
     }
 }
 
@@ -91,7 +99,7 @@ fn merge_chains(func: &mut Function) {
             && let Some(next) = func.block(block).next
             && next != block
             && Some(next) != entry
-            && cfg.predecessors(next).count() == 1
+            && cfg.predecessors(next).nth(1).is_none()
         {
             func.append_block(block, next);
             merged[next] = true;

@@ -21,7 +21,14 @@ pub struct Thread {
 pub fn collect(program: &Program, facts: &Facts, func: Func) -> Vec<Thread> {
     let function = &program.funcs[func];
     let mut threads = Vec::new();
+    let tests = |over: Block| match function.block(over).insts.as_slice() {
+        [inst] => matches!(function.op(*inst), Op::Branch { .. }),
+        _ => false,
+    };
     for &from in function.layout() {
+        if !function.successors(from).any(tests) {
+            continue;
+        }
         facts.out_edges(program, func, from, |over, state| {
             let data = function.block(over);
             let [inst] = data.insts.as_slice() else { return };
@@ -48,7 +55,9 @@ pub fn apply(function: &mut Function, threads: &[Thread]) {
         let target = jump.and_then(|inst| function.op(inst).target().copied());
         let next = function.block(thread.from).next;
         let both = target == Some(thread.over) && next == Some(thread.over);
-        let ambiguous = threads.iter().enumerate().any(|(j, t)| j != i && differs(t));
+        // The threads of one block stand together: a block has two edges at most.
+        let nearby = threads.iter().skip(i.saturating_sub(1)).take(3);
+        let ambiguous = nearby.into_iter().any(differs);
         if both || ambiguous {
             continue;
         }
