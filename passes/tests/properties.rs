@@ -1,6 +1,7 @@
 //! Properties that hold for every program: random ones are made, run and compared.
 //!
-//! `BPFOLD_CASES` sets how many programs each property tries, `BPFOLD_SEED` the first seed.
+//! `BPFOLD_CASES` sets how many programs each property tries, `BPFOLD_SEED` the first seed,
+//! `BPFOLD_INPUTS` on how many inputs each program runs.
 
 use bpfold_passes::interp::{self, Outcome};
 use bpfold_passes::ir::{self, Program};
@@ -10,7 +11,9 @@ use bpfold_passes::testing::{Case, Choices, FUEL};
 use bpfold_passes::text::Printer;
 
 /// Inputs that each program is run on.
-const INPUTS: u64 = 6;
+fn inputs() -> u64 {
+    number("BPFOLD_INPUTS", 6)
+}
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
@@ -30,8 +33,8 @@ fn print(program: &Program) -> String {
 fn check_rewrite(seed: u64, case: &Case, rewrite: impl FnOnce(&mut Program)) -> Result<(), String> {
     let mut rewritten = case.program.clone();
     rewrite(&mut rewritten);
-    for input_seed in 0..INPUTS {
-        let input = case.input(seed.wrapping_mul(INPUTS).wrapping_add(input_seed));
+    for input_seed in 0..inputs() {
+        let input = case.input(seed.wrapping_mul(inputs()).wrapping_add(input_seed));
         let before = interp::run(&case.program, case.entry, &input, FUEL);
         let after = interp::run(&rewritten, case.entry, &input, FUEL);
         if let Some(difference) = before.differs(&after) {
@@ -51,7 +54,7 @@ fn generated_programs_are_well_formed_and_complete() {
     for seed in seeds(2000) {
         let case = Case::from_seed(seed);
         ir::verify(&case.program).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-        for input_seed in 0..INPUTS {
+        for input_seed in 0..inputs() {
             let trace = interp::run(&case.program, case.entry, &case.input(input_seed), FUEL);
             runs += 1;
             complete += u64::from(trace.is_complete());
@@ -107,7 +110,7 @@ fn dropped_instructions_are_seen() {
             let before = interp::run(&case.program, case.entry, &input, FUEL);
             before.differs(&interp::run(&changed, case.entry, &input, FUEL)).is_some()
         };
-        seen += u64::from((0..INPUTS).any(differs));
+        seen += u64::from((0..inputs()).any(differs));
     }
     assert!(seen * 3 > tried, "{seen} of {tried} changes were seen");
 }
