@@ -22,7 +22,12 @@ pub struct Sym(u32);
 
 impl Sym {
     /// Stands for frame bytes that nothing was stored to.
-    pub const MISSING: Sym = Sym(u32::MAX);
+    pub const MISSING: Sym = Sym(0);
+
+    /// The number of the symbol.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
 }
 
 /// How a value is computed.
@@ -87,10 +92,16 @@ impl Hasher for FastHasher {
 pub type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<FastHasher>>;
 
 /// All symbols of one function.
-#[derive(Default)]
 pub struct Arena {
     symbols: Vec<(Term, Abs)>,
     index: FastMap<Term, Sym>,
+}
+
+impl Default for Arena {
+    fn default() -> Self {
+        let symbols = vec![(Term::Opaque, Abs::UNINIT)];
+        Arena { symbols, index: FastMap::default() }
+    }
 }
 
 impl Arena {

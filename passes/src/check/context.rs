@@ -52,7 +52,8 @@ impl Entry {
     }
 
     /// A static function is called in a state. `passes_frame`: an argument can be an address
-    /// in a frame, so that the caller's own frame is the same in both programs.
+    /// in a frame. The frame that is passed is the original's: where the rewritten function
+    /// reads that argument, the other one is the same.
     pub fn call(arena: &Arena, state: &State, passes_frame: bool) -> Entry {
         let mut args = [Abs::PLAIN; 5];
         for (arg, reg) in args.iter_mut().zip(Reg::arguments()) {

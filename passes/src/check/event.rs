@@ -348,9 +348,10 @@ impl Machine<'_> {
         summary: &Summary,
     ) -> Result<Next, Reason> {
         self.same_arguments(state, summary.reads.iter())?;
-        let mut args = summary.reads.iter().map(|reg| state.reg(ORIGINAL, reg));
-        let passes_frame = args.any(|sym| reaches_frame(&self.arena, sym));
-        if passes_frame {
+        let reaches = |reg: Reg| reaches_frame(&self.arena, state.reg(ORIGINAL, reg));
+        let reads_frame = summary.reads.iter().any(reaches);
+        let passes_frame = Reg::arguments().any(reaches);
+        if reads_frame {
             self.same_frame(state, -FRAME, 0)?;
         }
         self.entered.push((func, Some(Entry::call(&self.arena, state, passes_frame))));

@@ -128,16 +128,21 @@ impl Num {
         }
     }
 
-    /// A set around both; a bound that `other` moves goes as far as it can.
+    /// A set around both; a bound that `other` moves goes as far as it can, and so do all bits
+    /// from the lowest one on that is not known any more: chains of these are short.
     pub fn widen(&self, other: &Num) -> Num {
         let joined = self.join(other);
+        let lost = (self.zeros | self.ones) & !(joined.zeros | joined.ones);
+        let kept = if lost == 0 { u64::MAX } else { !(u64::MAX << lost.trailing_zeros()) };
         Num {
+            zeros: joined.zeros & kept,
+            ones: joined.ones & kept,
             umin: if joined.umin < self.umin { 0 } else { self.umin },
             umax: if joined.umax > self.umax { u64::MAX } else { self.umax },
             smin: if joined.smin < self.smin { i64::MIN } else { self.smin },
             smax: if joined.smax > self.smax { i64::MAX } else { self.smax },
-            ..joined
         }
+        .tight_or_all()
     }
 
     fn meet(&self, other: &Num) -> Option<Num> {

@@ -261,6 +261,19 @@ pub fn plain(len: u32) -> Abs {
     }
 }
 
+/// What a join has found so far for each symbol, kept from join to join so that it need not
+/// be cleared.
+#[derive(Default)]
+pub struct Scratch {
+    /// The number of the join.
+    round: u32,
+    /// For each known symbol: the join that saw it, the first arriving symbol that it stood
+    /// beside there, and what became of the two.
+    first: Vec<(u32, Sym, Sym)>,
+    /// What became of other pairs: few.
+    others: FastMap<(Sym, Sym), Sym>,
+}
+
 /// Joins states at one pair of points.
 pub struct Join<'a> {
     /// The symbols.
@@ -271,19 +284,15 @@ pub struct Join<'a> {
     pub owned: &'a mut Vec<Sym>,
     /// Whether bounds that grow go as far as they can.
     pub widen: bool,
-    memo: FastMap<(Sym, Sym), Sym>,
-    /// The arriving symbol that each known one stands for.
-    claimed: FastMap<Sym, Sym>,
+    /// What is left of earlier joins.
+    pub scratch: &'a mut Scratch,
 }
 
-impl<'a> Join<'a> {
-    /// A join at one pair of points.
-    pub fn new(arena: &'a mut Arena, endian: Endian, owned: &'a mut Vec<Sym>, widen: bool) -> Self {
-        Join { arena, endian, owned, widen, memo: FastMap::default(), claimed: FastMap::default() }
-    }
-
+impl Join<'_> {
     /// The join of what is known at the point with what arrives.
     pub fn states(mut self, known: &State, arriving: &State) -> State {
+        self.scratch.round += 1;
+        self.scratch.others.clear();
         let mut joined = known.clone();
         for (side, from) in joined.sides.iter_mut().zip(&arriving.sides) {
             for (sym, &arriving) in side.regs.iter_mut().zip(&from.regs) {
@@ -297,8 +306,8 @@ impl<'a> Join<'a> {
             parent.touched.join(&from.touched);
         }
         let dropped = |state: &State| {
-            let beyond = state.parents.iter().skip(joined.parents.len());
-            beyond.into_iter().any(|parent| parent.touched != Bytes::default())
+            let mut beyond = state.parents.iter().skip(joined.parents.len());
+            beyond.any(|parent| parent.touched != Bytes::default())
         };
         joined.touched_beyond |= arriving.touched_beyond || dropped(known) || dropped(arriving);
         joined
@@ -321,25 +330,46 @@ impl<'a> Join<'a> {
         joined
     }
 
+    /// The symbol of places that hold `known` at the point and `arriving` on the new way. The
+    /// first such pair keeps the known symbol, if it is the same or one of this point that
+    /// covers what arrives.
     fn pair(&mut self, known: Sym, arriving: Sym) -> Sym {
-        if let Some(&sym) = self.memo.get(&(known, arriving)) {
-            return sym;
+        let index = known.index();
+        if index >= self.scratch.first.len() {
+            self.scratch.first.resize(index + 1, (0, Sym::MISSING, Sym::MISSING));
         }
-        let unclaimed = !self.claimed.contains_key(&known);
+        let (round, first, became) = self.scratch.first[index];
+        let unclaimed = round != self.scratch.round;
+        if !unclaimed {
+            if first == arriving {
+                return became;
+            }
+            if let Some(&sym) = self.scratch.others.get(&(known, arriving)) {
+                return sym;
+            }
+        }
+        let sym = self.joined(known, arriving, unclaimed);
+        if unclaimed {
+            self.scratch.first[index] = (self.scratch.round, arriving, sym);
+        } else {
+            self.scratch.others.insert((known, arriving), sym);
+        }
+        sym
+    }
+
+    fn joined(&mut self, known: Sym, arriving: Sym, unclaimed: bool) -> Sym {
+        if unclaimed && known == arriving {
+            return known;
+        }
         let (a, b) = (self.arena.abs(known), self.arena.abs(arriving));
         let joined = a.join(&b, self.widen);
-        let owned = || self.owned.binary_search(&known).is_ok();
-        let sym = if unclaimed && (known == arriving || (joined == a && owned())) {
-            known
-        } else {
-            let sym = self.arena.opaque(joined);
-            if let Err(position) = self.owned.binary_search(&sym) {
-                self.owned.insert(position, sym);
-            }
-            sym
-        };
-        self.claimed.entry(known).or_insert(arriving);
-        self.memo.insert((known, arriving), sym);
+        if unclaimed && joined == a && self.owned.binary_search(&known).is_ok() {
+            return known;
+        }
+        let sym = self.arena.opaque(joined);
+        if let Err(position) = self.owned.binary_search(&sym) {
+            self.owned.insert(position, sym);
+        }
         sym
     }
 }

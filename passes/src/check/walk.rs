@@ -9,21 +9,21 @@ use std::collections::BTreeSet;
 use petgraph::algo::is_cyclic_directed;
 use petgraph::graph::DiGraph;
 
-use crate::cfg::Cfg;
 use crate::check::arena::FastMap;
 use crate::check::branch::Test;
 use crate::check::context::{Entry, Exit};
 use crate::check::event::{Next, Summary};
 use crate::check::exec::Machine;
+use crate::check::order;
 use crate::check::pair::{Pair, Point};
 use crate::check::refusal::{Reason, Refusal};
-use crate::check::state::{Join, ORIGINAL, REWRITTEN, State};
-use crate::entity::{EntityVec, Func, Inst};
+use crate::check::state::{Join, ORIGINAL, REWRITTEN, Scratch, State};
+use crate::entity::{Block, EntityVec, Func, Inst, PerEntity};
 use crate::ir::{Op, Program};
 use crate::isa::RegSet;
 
-/// Joins at a pair of points after which bounds that grow go as far as they can.
-const WIDEN_AFTER: u32 = 10;
+/// Visits of a pair of points after which bounds that grow go as far as they can.
+const WIDEN_AFTER: u32 = 8;
 
 /// A pair of points; the rewritten one is the original's where they are one function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,7 +36,7 @@ struct Node {
     key: Key,
     state: State,
     owned: Vec<crate::check::arena::Sym>,
-    joins: u32,
+    visits: u32,
 }
 
 /// The walk over one function.
@@ -47,8 +47,13 @@ pub struct Walk<'a> {
     pub(super) machine: Machine<'a>,
     nodes: Vec<Node>,
     index: FastMap<Key, usize>,
+    scratch: Scratch,
     work: BTreeSet<(u32, usize, usize)>,
-    order: Cfg,
+    /// Blocks of the original with one edge to them: no ways meet there.
+    has_one_way_in: PerEntity<Block, bool>,
+    /// Where to go on in the stretch at hand.
+    pending: Vec<(Position, State)>,
+    order: PerEntity<Block, u32>,
     /// Edges on which only one of the two went on.
     waits: [BTreeSet<(usize, usize)>; 2],
     pub(super) exit: Option<Exit>,
@@ -95,8 +100,11 @@ impl<'a> Walk<'a> {
             machine: Machine::new(program),
             nodes: Vec::new(),
             index: FastMap::default(),
+            scratch: Scratch::default(),
             work: BTreeSet::new(),
-            order: Cfg::new(pair.original),
+            has_one_way_in: order::single_entries(pair.original),
+            pending: Vec::new(),
+            order: order::positions(pair.original),
             waits: [BTreeSet::new(), BTreeSet::new()],
             exit: None,
             joins: 0,
@@ -178,30 +186,34 @@ impl<'a> Walk<'a> {
                 None => return Err(self.refuse(Some(&at), None, Reason::NoProgress)),
             },
         };
+        if self.has_one_way_in[at.original.block] && at.original.at == 0 {
+            self.pending.push((at, state));
+            return Ok(());
+        }
         let key = Key { original: at.original, rewritten: at.rewritten };
         let node = match self.index.get(&key).copied() {
             Some(i) => {
                 let (endian, arena) = (self.machine.endian(), &mut self.machine.arena);
                 let node = &mut self.nodes[i];
-                let widen = node.joins > WIDEN_AFTER;
-                let join = Join::new(arena, endian, &mut node.owned, widen);
+                let widen = node.visits > WIDEN_AFTER;
+                let (owned, scratch) = (&mut node.owned, &mut self.scratch);
+                let join = Join { arena, endian, owned, widen, scratch };
                 let joined = join.states(&node.state, &state);
                 if joined == node.state {
                     self.link(&at, i);
                     return Ok(());
                 }
                 node.state = joined;
-                node.joins += 1;
                 i
             }
             None => {
                 self.index.insert(key, self.nodes.len());
-                self.nodes.push(Node { key, state, owned: Vec::new(), joins: 0 });
+                self.nodes.push(Node { key, state, owned: Vec::new(), visits: 0 });
                 self.nodes.len() - 1
             }
         };
         self.link(&at, node);
-        let order = self.order.order(key.original.block).unwrap_or(u32::MAX);
+        let order = self.order[key.original.block];
         self.work.insert((order, key.original.at, node));
         Ok(())
     }
@@ -247,17 +259,27 @@ impl<'a> Walk<'a> {
         Ok(false)
     }
 
-    /// Walks from a pair of points to the next ones.
+    /// Walks from a pair of points to the next ones at which ways meet.
     fn stretch(&mut self, node: usize) -> Step<()> {
+        self.nodes[node].visits += 1;
         let Node { key, state, .. } = &self.nodes[node];
-        let mut state = state.clone();
-        let mut at = Position {
+        let state = state.clone();
+        let at = Position {
             from: node,
             original: key.original,
             rewritten: key.rewritten,
             moved: [false; 2],
             done: Vec::new(),
         };
+        self.pending.push((at, state));
+        while let Some((at, state)) = self.pending.pop() {
+            self.block(at, state)?;
+        }
+        Ok(())
+    }
+
+    /// Walks to the end of the original's block.
+    fn block(&mut self, mut at: Position, mut state: State) -> Step<()> {
         self.machine.forget_loads();
         let original = self.pair.original;
         loop {
