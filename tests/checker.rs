@@ -34,12 +34,8 @@ enum Assignment {
     Filled(u8),
 }
 
-const ASSIGNMENTS: [Assignment; 4] = [
-    Assignment::Stored,
-    Assignment::Filled(0),
-    Assignment::Filled(1),
-    Assignment::Filled(0xff),
-];
+const ASSIGNMENTS: [Assignment; 4] =
+    [Assignment::Stored, Assignment::Filled(0), Assignment::Filled(1), Assignment::Filled(0xff)];
 
 fn assigned(program: &Program, assignment: Assignment) -> Program {
     let mut program = program.clone();
@@ -90,11 +86,15 @@ fn prove(path: &Path, object: &Object, assignment: Assignment, totals: &mut Tota
     totals.check += check;
     totals.ratios.push(check.as_secs_f64() / fold.as_secs_f64().max(1e-9));
     if check > Duration::from_secs(2) {
-        totals.texts.push(format!("{} {assignment:?} slow: {check:?} (fold {fold:?})", path.display()));
+        totals
+            .texts
+            .push(format!("{} {assignment:?} slow: {check:?} (fold {fold:?})", path.display()));
     }
     for refusal in refusals {
         *totals.refusals.entry(refusal.reason.to_string()).or_default() += 1;
-        totals.texts.push(format!("{assignment:?} {}", show(path, &original, &rewritten, &refusal)));
+        totals
+            .texts
+            .push(format!("{assignment:?} {}", show(path, &original, &rewritten, &refusal)));
     }
 }
 

@@ -1,33 +1,17 @@
 //! The checker over what the passes make of random programs, and over damaged results.
 
+mod common;
+
 use bpfold_passes::check::{self, Refusal};
 use bpfold_passes::ir::Program;
 use bpfold_passes::pass::{self, Options};
 use bpfold_passes::testing::Case;
-use bpfold_passes::text::Printer;
 
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
-}
-
-/// The program with the slots of its instructions as their origins.
-fn with_origins(mut program: Program) -> Program {
-    for function in program.funcs.values_mut() {
-        let mut slot = 0;
-        let insts: Vec<_> = function.insts().map(|(_, inst)| inst).collect();
-        for inst in insts {
-            let slots = function.op(inst).slots() as u32;
-            function.attach(inst, |data| data.origin = Some(slot));
-            slot += slots;
-        }
-    }
-    program
-}
+use common::{number, print, with_origins};
 
 fn show(original: &Program, rewritten: &Program, refusal: &Refusal) -> String {
-    let print =
-        |program: &Program| Printer::new(program).verbose().function(refusal.func).to_string();
-    format!("{refusal}\noriginal:\n{}\nrewritten:\n{}", print(original), print(rewritten))
+    let (before, after) = (print(original, refusal.func), print(rewritten, refusal.func));
+    format!("{refusal}\noriginal:\n{before}\nrewritten:\n{after}")
 }
 
 /// Everything that the passes make of random programs is proven.
