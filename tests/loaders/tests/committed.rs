@@ -1,0 +1,75 @@
+//! The examples and test objects, as they are and folded under several settings, are judged
+//! alike by libbpf, aya and cilium/ebpf, and give the same results when they run.
+
+use bpfold_loaders::verdicts::{Counts, Verdicts, regressions};
+use bpfold_loaders::{aya, cases, cilium, leave_out, libbpf, may_load, run};
+
+/// Compares what a loader says of each case; `least` programs have to load.
+fn compare(loader: &str, least: usize, verdicts: impl Fn(&[u8], &str) -> Result<Verdicts, String>) {
+    let mut counts = Counts::default();
+    let mut wrong = Vec::new();
+    for case in cases::committed() {
+        wrong.extend(case.growth().into_iter().map(|line| format!("{}: {line}", case.name)));
+        let Ok(before) = verdicts(&case.original, &case.name) else {
+            continue;
+        };
+        match verdicts(&case.folded, &case.name) {
+            Ok(after) => {
+                let lines = regressions(&before, &after, &mut counts);
+                wrong.extend(lines.into_iter().map(|line| format!("{}: {line}", case.name)));
+            }
+            Err(error) => wrong.push(format!("{}: {error}", case.name)),
+        }
+    }
+    println!("{loader}: {counts:?}");
+    assert!(wrong.is_empty(), "{loader}: {} wrong\n{}", wrong.len(), wrong.join("\n"));
+    assert!(counts.loaded >= least, "{loader}: {counts:?}");
+}
+
+#[test]
+fn libbpf_loads_what_it_loaded() {
+    if may_load("loading with libbpf") {
+        compare("libbpf", 80, |file, _| libbpf::verdicts(file));
+    }
+}
+
+#[test]
+fn aya_loads_what_it_loaded() {
+    if may_load("loading with aya") {
+        compare("aya", 25, |file, _| aya::verdicts(file));
+    }
+}
+
+#[test]
+fn cilium_ebpf_loads_what_it_loaded() {
+    const WHAT: &str = "loading with cilium/ebpf";
+    if !may_load(WHAT) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let program = match cilium::build(dir.path()) {
+        Ok(program) => program,
+        Err(error) => return leave_out(WHAT, &error),
+    };
+    let path = dir.path().join("object.o");
+    compare("cilium/ebpf", 40, |file, _| {
+        std::fs::write(&path, file).unwrap();
+        cilium::verdicts(&program, &path)
+    });
+}
+
+#[test]
+fn programs_give_the_same_results() {
+    if !may_load("BPF_PROG_TEST_RUN") {
+        return;
+    }
+    let mut counts = run::Counts::default();
+    let mut wrong = Vec::new();
+    for case in cases::committed() {
+        let lines = run::compare(&case, &mut counts);
+        wrong.extend(lines.into_iter().map(|line| format!("{}: {line}", case.name)));
+    }
+    println!("{counts:?}");
+    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
+    assert!(counts.runs > 500 && counts.elements > 100, "{counts:?}");
+}

@@ -1,0 +1,86 @@
+//! Global functions of folded objects can be replaced: the XDP dispatcher's, and those of the
+//! example with callbacks.
+
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::PathBuf;
+
+use bpfold::Object;
+use bpfold::passes::ir::{Op, Program};
+use bpfold::passes::isa::Callee;
+use bpfold_loaders::cases::{Case, Setting, root};
+use bpfold_loaders::{leave_out, libbpf, may_load};
+use libbpf_rs::ObjectBuilder;
+
+/// Loads a replacement for a function of a loaded program.
+fn replace(target: &[u8], program: &str, function: &str, with: &str) -> Result<(), String> {
+    let text = |error: libbpf_rs::Error| format!("{function} of {program}: {error}");
+    let target = libbpf::load(target)?;
+    let program = target.progs().find(|prog| prog.name() == program).unwrap();
+    let file = std::fs::read(root().join("tests/loaders/replace.bpf.o")).unwrap();
+    let mut open = ObjectBuilder::default().open_memory(&file).map_err(text)?;
+    for mut replacement in open.progs_mut() {
+        replacement.set_autoload(replacement.name() == with);
+        if replacement.autoload() {
+            let fd = program.as_fd().as_raw_fd();
+            replacement.set_attach_target(fd, Some(function.to_owned())).map_err(text)?;
+        }
+    }
+    open.load().map(drop).map_err(text)
+}
+
+/// The functions that a function calls.
+fn calls(program: &Program, name: &str) -> Vec<String> {
+    let func = program.funcs.values().find(|func| func.name == name).unwrap();
+    let ops = func.insts().map(|(_, inst)| func.op(inst));
+    let called = ops.filter_map(|op| match op {
+        Op::Call(Callee::Func(callee)) => Some(program.funcs[*callee].name.clone()),
+        _ => None,
+    });
+    called.collect()
+}
+
+#[test]
+fn functions_of_callbacks_can_be_replaced() {
+    if !may_load("replacing functions") {
+        return;
+    }
+    let file = std::fs::read(root().join("examples/callbacks.bpf.o")).unwrap();
+    let setting = Setting::All(&[("limit", "false"), ("sum_bytes", "16")]);
+    let case = Case::new("callbacks", &file, &setting).unwrap();
+    for object in [&case.original, &case.folded] {
+        replace(object, "entry", "verdict_for", "int_of_u32").unwrap();
+        replace(object, "entry", "checksum", "u32_of_context").unwrap();
+        let other = replace(object, "entry", "checksum", "int_of_u32");
+        assert!(other.is_err(), "a function of another type replaces it");
+    }
+}
+
+/// The dispatcher of Debian's libxdp1; another with `BPFOLD_XDP_DISPATCHER`.
+fn dispatcher() -> Option<Vec<u8>> {
+    let chosen = std::env::var_os("BPFOLD_XDP_DISPATCHER").map(PathBuf::from);
+    let path = chosen.unwrap_or_else(|| {
+        format!("/usr/lib/{}-linux-gnu/bpf/xdp-dispatcher.o", std::env::consts::ARCH).into()
+    });
+    std::fs::read(path).ok()
+}
+
+#[test]
+fn dispatcher_of_two_programs() {
+    const WHAT: &str = "folding the XDP dispatcher";
+    let Some(file) = dispatcher() else {
+        return leave_out(WHAT, "there is no xdp-dispatcher.o; Debian has it in libxdp1");
+    };
+    let setting = Setting::Set(&[("conf.num_progs_enabled", "2")]);
+    let case = Case::new("dispatcher", &file, &setting).unwrap();
+    assert_eq!(case.growth(), [""; 0]);
+    let folded = Object::parse(&case.folded).unwrap();
+    assert_eq!(calls(folded.program(), "xdp_dispatcher"), ["prog0", "prog1"]);
+    if !may_load(WHAT) {
+        return;
+    }
+    assert!(libbpf::load(&case.original).is_ok());
+    replace(&case.folded, "xdp_dispatcher", "prog0", "int_of_context").unwrap();
+    replace(&case.folded, "xdp_dispatcher", "prog1", "int_of_context").unwrap();
+    let dead = replace(&case.folded, "xdp_dispatcher", "prog2", "int_of_context");
+    assert!(dead.is_err(), "prog2 is not called, and is still there");
+}
