@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use libbpf_rs::{Object, ObjectBuilder, OpenObject, PrintLevel, set_print};
+use libbpf_rs::{MapType, Object, ObjectBuilder, OpenObject, PrintLevel, ProgramType, set_print};
 
 use crate::verdicts::Verdicts;
 
@@ -91,17 +91,88 @@ pub fn verdicts(file: &[u8]) -> Result<Verdicts, String> {
         }
     }
     let verdict = |chosen: &String| {
-        let mut open = open(file, &pins)?;
-        for mut prog in open.progs_mut() {
-            let is_chosen = prog.name().to_string_lossy() == chosen.as_str();
-            prog.set_autoload(is_chosen);
+        let known = alone(file, chosen, None, &pins);
+        // The section does not tell the type of what the object's own loader chooses a type for.
+        let typeless = |error: &String| error.contains("missing BPF prog type");
+        if !known.as_ref().is_err_and(typeless) {
+            return known;
         }
-        let object = open.load().map_err(|error| reason(&error))?;
-        let count = object
-            .progs()
-            .find(|prog| prog.name().to_string_lossy() == chosen.as_str())
-            .map(|prog| prog.insn_cnt());
-        count.ok_or_else(|| "not loaded".to_owned())
+        let guesses = [ProgramType::SchedCls, ProgramType::Xdp, ProgramType::SocketFilter];
+        let mut tried = guesses.into_iter().map(|guess| alone(file, chosen, Some(guess), &pins));
+        tried.find(Result::is_ok).unwrap_or(known)
     };
     Ok(names.iter().map(|name| (name.clone(), verdict(name))).collect())
+}
+
+/// Loads one program of an object; the number of instructions that the kernel gets.
+fn alone(
+    file: &[u8],
+    chosen: &str,
+    guess: Option<ProgramType>,
+    pins: &Pins,
+) -> Result<usize, String> {
+    let mut open = open(file, pins)?;
+    fill_in_sizes(&mut open);
+    for mut prog in open.progs_mut() {
+        let is_chosen = prog.name().to_string_lossy() == chosen;
+        prog.set_autoload(is_chosen);
+        if let Some(guess) = guess.filter(|_| is_chosen) {
+            prog.set_prog_type(guess);
+        }
+    }
+    let object = open.load().map_err(|error| reason(&error))?;
+    let count = object
+        .progs()
+        .find(|prog| prog.name().to_string_lossy() == chosen)
+        .map(|prog| prog.insn_cnt());
+    count.ok_or_else(|| "not loaded".to_owned())
+}
+
+/// Gives sizes to maps that an object leaves to its own loader.
+fn fill_in_sizes(open: &mut OpenObject) {
+    /// Entries of a ring buffer in bytes: a page.
+    const PAGE: u32 = 4096;
+    /// A stack trace of 127 addresses (`PERF_MAX_STACK_DEPTH`) of 8 bytes.
+    const STACK: u32 = 127 * 8;
+    for mut map in open.maps_mut() {
+        let (entries, value) = (map.max_entries(), map.value_size());
+        let entries_of = match map.map_type() {
+            MapType::RingBuf | MapType::UserRingBuf => PAGE,
+            MapType::Hash
+            | MapType::Array
+            | MapType::ProgArray
+            | MapType::PercpuHash
+            | MapType::PercpuArray
+            | MapType::StackTrace
+            | MapType::CgroupArray
+            | MapType::LruHash
+            | MapType::LruPercpuHash
+            | MapType::LpmTrie
+            | MapType::ArrayOfMaps
+            | MapType::HashOfMaps
+            | MapType::Devmap
+            | MapType::DevmapHash
+            | MapType::Sockmap
+            | MapType::Sockhash
+            | MapType::Cpumap
+            | MapType::Xskmap
+            | MapType::Queue
+            | MapType::Stack => 1,
+            _ => continue,
+        };
+        // What cannot be set is refused by the load.
+        if entries == 0 {
+            let _ = map.set_max_entries(entries_of);
+        }
+        if map.map_type() == MapType::StackTrace {
+            if map.key_size() == 0 {
+                let _ = map.set_key_size(4);
+            }
+            if value == 0 {
+                let _ = map.set_value_size(STACK);
+            }
+        } else if value == 0 && entries_of != PAGE {
+            let _ = map.set_value_size(8);
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! A sample of the pattern suite runs in the kernel, before and after folding, on the same
-//! inputs: return values, packets, contexts and `marks`.
+//! inputs: return values, packets, contexts and `marks`. Those that ask for the time or random
+//! numbers are left out.
 //!
 //! `BPFOLD_PATTERNS` names a directory of objects that `tests/patterns/build.sh` made with any
 //! compiler; then all of them run.
@@ -41,6 +42,10 @@ fn patterns_run_alike() {
     for path in objects_in(&dir.join("set")) {
         let file = std::fs::read(&path).unwrap();
         let name = path.file_name().unwrap().to_string_lossy();
+        // Their results hang on the lowest bits of a clock.
+        if run::is_unsteady(&file) {
+            continue;
+        }
         for setting in [Setting::All(&[]), Setting::Flipped] {
             match Case::new(&name, &file, &setting) {
                 Ok(case) => {
