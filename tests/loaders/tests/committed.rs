@@ -1,5 +1,12 @@
 //! The examples and test objects, as they are and folded under several settings, are judged
 //! alike by libbpf, aya and cilium/ebpf, and give the same results when they run.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "helpers of tests fail by panicking and tell what they counted"
+)]
 
 use bpfold_loaders::verdicts::{Counts, Verdicts, regressions};
 use bpfold_loaders::{aya, cases, cilium, leave_out, libbpf, may_load, run};

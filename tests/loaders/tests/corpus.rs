@@ -4,6 +4,13 @@
 //! `BPFOLD_CORPUS` names directories of objects, with `:` between them; `BPFOLD_LOADER` can be
 //! `aya` or `cilium` in place of libbpf. Objects that the kernel takes minutes to judge are
 //! left out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "helpers of tests fail by panicking and tell what they counted"
+)]
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,12 @@
 //! Global functions of folded objects can be replaced: the XDP dispatcher's, and those of the
 //! example with callbacks.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "helpers of tests fail by panicking and tell what they counted"
+)]
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;

@@ -4,6 +4,13 @@
 //!
 //! `BPFOLD_PATTERNS` names a directory of objects that `tests/patterns/build.sh` made with any
 //! compiler; then all of them run.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "helpers of tests fail by panicking and tell what they counted"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
