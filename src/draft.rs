@@ -12,7 +12,8 @@ use crate::elf::{
 use crate::lift::is_stale_with_code;
 use crate::lower::Lowered;
 use crate::object::{BTF, BTF_EXT};
-use crate::seal::{Forgotten, forget};
+use crate::prune::prune_types;
+use crate::seal::Forgotten;
 
 /// An object in the making.
 pub(crate) struct Draft {
@@ -25,6 +26,13 @@ pub(crate) struct Draft {
     pub symbols: BTreeSet<SymbolIndex>,
     /// Variables that leave BTF.
     pub forgotten: Vec<Forgotten>,
+}
+
+/// An object file.
+pub(crate) struct Written {
+    pub bytes: Vec<u8>,
+    /// Bytes of its .BTF.
+    pub btf_size: u64,
 }
 
 impl Draft {
@@ -79,10 +87,21 @@ impl Draft {
         Ok(())
     }
 
+    fn has_changed(&self, original: &crate::Object) -> bool {
+        let removed = !self.sections.is_empty() || !self.symbols.is_empty();
+        removed
+            || !self.forgotten.is_empty()
+            || self.elf != original.elf
+            || self.ext != original.ext
+            || self.btf != original.btf
+    }
+
     /// Puts everything together. `original` says what has changed.
-    pub fn write(mut self, original: &crate::Object) -> Result<Vec<u8>, Error> {
-        if let Some(btf) = &mut self.btf {
-            forget(btf, self.ext.as_mut(), &self.forgotten);
+    pub fn write(mut self, original: &crate::Object) -> Result<Written, Error> {
+        if self.has_changed(original)
+            && let Some(btf) = &mut self.btf
+        {
+            prune_types(btf, self.ext.as_mut(), &self.forgotten, &self.elf, &self.symbols);
         }
         if let Some(btf) = &self.btf
             && self.btf != original.btf
@@ -130,7 +149,9 @@ impl Draft {
         if emptied && !original_has_empty_relocs(&original.elf) {
             self.elf.remove_empty_relocation_sections()?;
         }
-        Ok(self.elf.write()?)
+        let btf = self.elf.section_by_name(BTF).and_then(|index| self.elf.sections.get(index));
+        let btf_size = btf.and_then(Section::content_size).unwrap_or(0);
+        Ok(Written { bytes: self.elf.write()?, btf_size })
     }
 
     fn drop_relocations_of(&mut self, name: &str) {

@@ -5,6 +5,7 @@ use crate::elf::ElfError;
 use crate::lift::LiftError;
 use crate::lower::LowerError;
 use crate::passes::pass::PassError;
+use crate::prune::PruneError;
 use crate::variables::VariableError;
 
 /// Any error of the library.
@@ -23,6 +24,9 @@ pub enum Error {
     /// A variable or a value is not right.
     #[error(transparent)]
     Variable(#[from] VariableError),
+    /// What is said about the parts of the object that are used is not right.
+    #[error(transparent)]
+    Prune(#[from] PruneError),
     /// The object was folded before, with another value.
     #[error(
         "`{name}` cannot be set to `{value}`: this object was folded with `{folded}`, \

@@ -21,6 +21,7 @@ pub mod variables;
 pub use error::Error;
 pub use object::Object;
 pub use pipeline::{Fold, Folded};
+pub use prune::{PruneError, TailMap};
 pub use record::FoldedWith;
 pub use report::Report;
 

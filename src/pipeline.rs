@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use wildmatch::WildMatch;
 
 use crate::draft::Draft;
+use crate::elf::SectionIndex;
 use crate::lower::{LowerError, Lowered, lower};
 use crate::passes::analysis::calls::CallGraph;
 use crate::passes::entity::Func;
 use crate::passes::ir::{Linkage, Program};
 use crate::passes::opt::fold::{Event, LoadSource};
 use crate::passes::pass::{self, FoldLog, Level, Options};
+use crate::prune::{Live, Node, PruneOptions, Scope, TailMap};
 use crate::record::{self, FoldedWith, Record, same_value};
 use crate::report::{self, Report};
 use crate::seal::Seals;
@@ -33,6 +35,7 @@ pub struct Fold<'o> {
     variables: Variables<'o>,
     record: Record,
     verify_each: bool,
+    prune: PruneOptions,
 }
 
 /// A folded object.
@@ -61,7 +64,8 @@ impl<'o> Fold<'o> {
                 variables.set(&known.name, &known.value)?;
             }
         }
-        Ok(Self { object, variables, record, verify_each: false })
+        let prune = PruneOptions::default();
+        Ok(Self { object, variables, record, verify_each: false, prune })
     }
 
     /// Gives a variable, member or element a value ([`Variables::set`]).
@@ -119,6 +123,73 @@ impl<'o> Fold<'o> {
         self
     }
 
+    /// Names programs that somebody attaches, by name or pattern. As soon as there are any, all
+    /// others go, except those that tail calls reach.
+    ///
+    /// # Errors
+    /// No program has such a name.
+    pub fn entry(mut self, pattern: &str) -> Result<Self, Error> {
+        prune::check_program(self.object, pattern)?;
+        self.prune.entries.push(pattern.to_owned());
+        Ok(self)
+    }
+
+    /// Names programs that nobody attaches or calls.
+    ///
+    /// # Errors
+    /// No program has such a name.
+    pub fn drop_program(mut self, pattern: &str) -> Result<Self, Error> {
+        prune::check_program(self.object, pattern)?;
+        self.prune.drops.push(pattern.to_owned());
+        Ok(self)
+    }
+
+    /// Keeps maps and sections of data, by name or pattern, also when nothing uses them.
+    ///
+    /// # Errors
+    /// No map or section of data has such a name.
+    pub fn keep_map(mut self, pattern: &str) -> Result<Self, Error> {
+        prune::check_map(self.object, pattern)?;
+        self.prune.keep_maps.push(pattern.to_owned());
+        Ok(self)
+    }
+
+    /// Keeps functions, programs too, by name or pattern, also when nothing enters them.
+    ///
+    /// # Errors
+    /// No function has such a name.
+    pub fn keep_function(mut self, pattern: &str) -> Result<Self, Error> {
+        prune::check_function(self.object, pattern)?;
+        self.prune.keep_functions.push(pattern.to_owned());
+        Ok(self)
+    }
+
+    /// Says that a prog array is filled by the names of sections, as loaders before libbpf do.
+    ///
+    /// # Errors
+    /// There is no such prog array, or no section names a slot of it.
+    pub fn tail_map(mut self, map: TailMap) -> Result<Self, Error> {
+        prune::check_tail_map(self.object, &map)?;
+        self.prune.tail_maps.push(map);
+        Ok(self)
+    }
+
+    /// Drops also the maps that no program has used in the first place, and pinned ones that
+    /// none uses any more.
+    #[must_use]
+    pub fn prune_maps(mut self) -> Self {
+        self.prune.prune_maps = true;
+        self
+    }
+
+    /// Makes it an error if anything is left that needs global data, which kernels before 5.2
+    /// do not have.
+    #[must_use]
+    pub fn require_no_globals(mut self) -> Self {
+        self.prune.no_globals = true;
+        self
+    }
+
     /// The variables with the values given so far.
     pub fn variables(&self) -> &Variables<'o> {
         &self.variables
@@ -127,47 +198,101 @@ impl<'o> Fold<'o> {
     /// Folds the object.
     ///
     /// # Errors
-    /// A frozen value of an earlier fold that was set to another one; bugs.
+    /// A frozen value of an earlier fold that was set to another one; a program that is to be
+    /// dropped and cannot be; global data that must not be there; bugs.
     pub fn run(self) -> Result<Folded, Error> {
         self.check_record()?;
         let object = self.object;
-        let (program, log, lowered) = self.fold_program()?;
+        let (open, closed) = self.sections();
+        let scope = Scope::new(object, &self.prune, &open, &closed);
+        let Code { program, log, live, lowered } = self.fold_program(&scope)?;
+        scope.check_drops(&live)?;
         let mut draft = Draft::new(lowered, object.btf().cloned());
         self.store_values(&mut draft)?;
-        let seals = self.seal_and_prune(&mut draft, &log)?;
+        prune::remove(&mut draft, &scope, &live, &program);
+        let seals = self.seal_and_prune(&mut draft, &log, &scope, &live)?;
+        prune::cut_constants(&mut draft, object, &program, &self.variables);
         let record = self.new_record(&seals.sealed);
         if !record.values.is_empty() {
             draft.set_section(record::SECTION, record.to_bytes()?)?;
         }
+        let mut lines = report::Lines::new(object);
+        if self.prune.no_globals {
+            let location = |func, slot| lines.location(func, slot);
+            prune::check_globals(object, &program, &draft, location)?;
+        }
+        let reasons = prune::reasons(&scope, &live, &program, &log, &self.variables, &mut lines);
         let mut report =
             report::build(object, &program, &log, &self.variables, &draft, &seals, &record);
-        let bytes = draft.write(object)?;
-        report.size_after = bytes.len() as u64;
-        Ok(Folded { bytes, report })
+        report.add_reasons(reasons);
+        let written = draft.write(object)?;
+        report.size_after = written.bytes.len() as u64;
+        report.btf_after = written.btf_size;
+        Ok(Folded { bytes: written.bytes, report })
     }
 
-    /// Folds the code and lays it out. A function in which a jump gets too far for its
-    /// encoding stays as it was.
-    fn fold_program(&self) -> Result<(Program, FoldLog, Lowered), Error> {
+    /// Folds the code, lets the functions go that nothing needs any more, and lays it out. A
+    /// function in which a jump gets too far for its encoding stays as it was.
+    ///
+    /// A program that goes enters nothing any more, and what it has called can be folded
+    /// further, so this starts over until nothing more goes.
+    fn fold_program(&self, scope: &Scope<'_>) -> Result<Code, Error> {
         let object = self.object;
         let mut original = object.program().clone();
         apply_variables(&mut original, &self.variables);
-        let mut options = Options {
-            roots: Some(roots(object)),
-            verify_each: self.verify_each,
-            ..Options::default()
-        };
+        let mut options = Options { verify_each: self.verify_each, ..Options::default() };
+        let mut gone = BTreeSet::new();
+        let mut stay = BTreeSet::new();
+        if self.prune.any() {
+            let live = scope.live(&original, &roots(object), &FoldLog::default(), &stay);
+            gone = scope.gone(&live);
+        }
         loop {
             let mut program = original.clone();
+            clear(&mut program, &gone);
+            let entered = scope.entered(&gone);
+            options.roots = Some(entered.clone());
             let log = pass::fold(&mut program, &options)?;
-            match lower(object.elf(), object.btf_ext(), object.lifted(), &program) {
-                Ok(lowered) => return Ok((program, log, lowered)),
+            let live = scope.live(&program, &entered, &log, &stay);
+            // Less can be folded in a function that grows, and then more is needed again.
+            let back: Vec<Func> =
+                gone.iter().copied().filter(|func| live.nodes.contains(&Node::Func(*func))).collect();
+            if !back.is_empty() {
+                gone.retain(|func| !back.contains(func));
+                stay.extend(back);
+                continue;
+            }
+            let now: BTreeSet<Func> = scope.gone(&live);
+            if now.iter().any(|func| entered.contains(func)) {
+                gone.extend(now);
+                continue;
+            }
+            clear(&mut program, &now);
+            let lifted = prune::lifted_without(object, &program);
+            match lower(object.elf(), object.btf_ext(), &lifted, &program) {
+                Ok(lowered) => return Ok(Code { program, log, live, lowered }),
                 Err(LowerError::Linearize { id, .. }) if options.levels[id] != Level::None => {
                     options.levels[id] = Level::None;
                 }
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// The read-only sections with variables that can still be set, and those in which the
+    /// user has said of some variable that it cannot, and none can.
+    fn sections(&self) -> (BTreeSet<SectionIndex>, BTreeSet<SectionIndex>) {
+        let (mut open, mut closed) = (BTreeSet::new(), BTreeSet::new());
+        for name in self.variables.section_names() {
+            let Some(index) = self.object.elf().section_by_name(name) else { continue };
+            let variables = || self.variables.iter().filter(|variable| variable.section == name);
+            if variables().any(|variable| !self.variables.is_sealed(variable)) {
+                open.insert(index);
+            } else if variables().any(|variable| self.is_by_user(variable)) {
+                closed.insert(index);
+            }
+        }
+        (open, closed)
     }
 
     /// What an earlier fold has made final must not have changed.
@@ -197,27 +322,36 @@ impl<'o> Fold<'o> {
         Ok(())
     }
 
-    /// Lets final variables and unused sections go.
-    fn seal_and_prune(&self, draft: &mut Draft, log: &FoldLog) -> Result<Seals<'_>, Error> {
+    /// Lets final variables and dead sections go.
+    fn seal_and_prune(
+        &self,
+        draft: &mut Draft,
+        log: &FoldLog,
+        scope: &Scope<'_>,
+        live: &Live,
+    ) -> Result<Seals<'_>, Error> {
         let mut seals = Seals::default();
         let loaded = loaded(self.object.program(), log);
+        let data = |node| match node {
+            Node::Data(section) => Some(section),
+            Node::Func(_) | Node::Map(_) | Node::Extern(_) => None,
+        };
+        for section in scope.dead(live, data) {
+            prune::drop_section(draft, section);
+        }
         for name in self.variables.section_names() {
             let Some(index) = draft.elf.section_by_name(name) else { continue };
-            let variables = || self.variables.iter().filter(|variable| variable.section == name);
+            let variables = self.variables.iter().filter(|variable| variable.section == name);
             let is_loaded = |variable: &Variable| {
                 loaded
                     .iter()
                     .any(|(section, offset)| section == name && variable.bytes().contains(offset))
             };
-            let to_seal: Vec<&Variable> = variables()
+            let to_seal: Vec<&Variable> = variables
                 .filter(|variable| self.variables.is_sealed(variable))
                 .filter(|variable| self.is_by_user(variable) || is_loaded(variable))
                 .collect();
-            let open = variables().any(|variable| !self.variables.is_sealed(variable));
-            let used_before = prune::is_named(self.object.elf(), index);
-            let by_user = variables().any(|variable| self.is_by_user(variable));
-            if !open && (used_before || by_user) && !prune::is_named(&draft.elf, index) {
-                prune::drop_section(draft, index);
+            if draft.sections.contains(&index) {
                 seals.sealed.extend(to_seal);
                 continue;
             }
@@ -252,6 +386,22 @@ impl<'o> Fold<'o> {
         // Another fold finds the sealed ones only here, so they come first.
         values.sort_by_key(|value| !value.sealed);
         Record { values }
+    }
+}
+
+/// The code after folding.
+struct Code {
+    program: Program,
+    log: FoldLog,
+    live: Live,
+    lowered: Lowered,
+}
+
+fn clear(program: &mut Program, gone: &BTreeSet<Func>) {
+    for func in gone {
+        if let Some(func) = program.funcs.get_mut(*func) {
+            func.clear();
+        }
     }
 }
 

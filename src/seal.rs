@@ -4,7 +4,7 @@
 use bpfold_passes::isa::RawInsn;
 
 use crate::Error;
-use crate::btf::{Btf, BtfExt, Kind, TypeId, TypeSet};
+use crate::btf::TypeId;
 use crate::draft::{Draft, live_relocs};
 use crate::elf::{ElfObject, R_BPF_64_64, SectionData, SectionIndex, SymbolIndex, SymbolKind};
 use crate::lift::Addends;
@@ -123,44 +123,4 @@ pub(crate) struct Forgotten {
     pub vars: Vec<TypeId>,
     /// Whether all of the section's go, with the DATASEC.
     pub whole: bool,
-}
-
-/// Takes variables out of their DATASECs and out of BTF, and the DATASECs that are left empty.
-pub(crate) fn forget(btf: &mut Btf, ext: Option<&mut BtfExt>, forgotten: &[Forgotten]) {
-    let mut gone = TypeSet::new();
-    for Forgotten { section, vars, whole } in forgotten {
-        let Some((datasec, known)) = btf.find_datasec(section) else { continue };
-        let vars: TypeSet = if *whole {
-            known.vars.iter().map(|var| var.var).collect()
-        } else {
-            vars.iter().copied().collect()
-        };
-        let some = known.vars.iter().any(|var| vars.contains(var.var));
-        let emptied = some && known.vars.iter().all(|var| vars.contains(var.var));
-        for var in known.vars.iter().filter(|var| vars.contains(var.var)) {
-            gone.insert(var.var);
-        }
-        if *whole || emptied {
-            gone.insert(datasec);
-        } else {
-            btf.remove_vars(section, |var| vars.contains(var));
-        }
-    }
-    let all = btf.own_types();
-    let kept = all.filter(|(id, ty)| match ty.kind {
-        Kind::DeclTag { target, .. } => !gone.contains(target),
-        _ => !gone.contains(*id),
-    });
-    let keep: TypeSet = kept.map(|(id, _)| id).collect();
-    if btf.own_types().all(|(id, _)| keep.contains(id)) {
-        return;
-    }
-    let map = btf.retain(&keep);
-    match ext {
-        Some(ext) => {
-            ext.renumber(&map);
-            btf.rebuild_strings(Some(ext));
-        }
-        None => btf.rebuild_strings(None),
-    }
 }

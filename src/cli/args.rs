@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use bpfold::TailMap;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -67,6 +68,28 @@ pub struct FoldArgs {
     /// Take all read-only data as it is stored, except what is set
     #[arg(long)]
     pub freeze_all: bool,
+    /// Name the programs that are attached: all others go, except those that tail calls reach
+    #[arg(long, value_name = "NAME|GLOB")]
+    pub entry: Vec<String>,
+    /// Drop programs that are neither attached nor tail-called
+    #[arg(long, value_name = "NAME|GLOB")]
+    pub drop: Vec<String>,
+    /// Keep maps, or sections of data, also when no program uses them any more
+    #[arg(long, value_name = "NAME|GLOB")]
+    pub keep_map: Vec<String>,
+    /// Drop maps also when no program has used them in the first place, or when they are pinned
+    #[arg(long)]
+    pub prune_maps: bool,
+    /// Keep programs and functions also when nothing enters them any more
+    #[arg(long, value_name = "NAME|GLOB")]
+    pub keep_func: Vec<String>,
+    /// Name a prog array that the loader fills with the programs of sections that end in a
+    /// slot's number, such as `2/7`; all such sections, or those that begin with SECTION/
+    #[arg(long, value_name = "MAP[=SECTION]")]
+    pub tail_map: Vec<TailMap>,
+    /// Fail if the result needs global data, which kernels before 5.2 do not have
+    #[arg(long)]
+    pub require_no_globals: bool,
     /// List each decided branch and each folded load in the summary
     #[arg(short, long)]
     pub verbose: bool,

@@ -33,6 +33,13 @@ pub fn run(args: &FoldArgs) -> Result<(), CliError> {
     if args.freeze_all {
         fold = fold.freeze_all();
     }
+    let mut fold = usage(fold, args).map_err(error())?;
+    if args.prune_maps {
+        fold = fold.prune_maps();
+    }
+    if args.require_no_globals {
+        fold = fold.require_no_globals();
+    }
     let folded = fold.run().map_err(error())?;
     files::write(&args.output, &folded.bytes)?;
     let text = match args.format {
@@ -46,6 +53,26 @@ pub fn run(args: &FoldArgs) -> Result<(), CliError> {
     } else {
         Ok(anstream::stdout().lock().write_all(text.as_bytes())?)
     }
+}
+
+/// What is said about the parts of the object that are used.
+fn usage<'o>(mut fold: Fold<'o>, args: &FoldArgs) -> Result<Fold<'o>, bpfold::Error> {
+    for pattern in &args.entry {
+        fold = fold.entry(pattern)?;
+    }
+    for pattern in &args.drop {
+        fold = fold.drop_program(pattern)?;
+    }
+    for pattern in &args.keep_map {
+        fold = fold.keep_map(pattern)?;
+    }
+    for pattern in &args.keep_func {
+        fold = fold.keep_function(pattern)?;
+    }
+    for map in &args.tail_map {
+        fold = fold.tail_map(map.clone())?;
+    }
+    Ok(fold)
 }
 
 /// The settings in a file with their line numbers, from 1: a `NAME=VALUE` on each line, empty

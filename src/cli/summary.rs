@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 use bpfold::Report;
-use bpfold::report::{Dropped, FunctionKind, FunctionReport, Location};
+use bpfold::report::{DeadReport, FunctionKind, FunctionReport, Location, PartKind};
 
 use super::table::{Align, Table, printable};
 
@@ -14,7 +14,8 @@ pub fn text(report: &Report, verbose: bool) -> String {
         out.branches(report);
         out.loads(report);
     }
-    out.dropped(&report.dropped);
+    out.dropped(report);
+    out.parts(report);
     out.open(report);
     report.notes.iter().for_each(|note| out.line(&format!("note: {note}")));
     let (before, after) = (report.size_before, report.size_after);
@@ -22,7 +23,11 @@ pub fn text(report: &Report, verbose: bool) -> String {
         "" => String::new(),
         change => format!(" ({change})"),
     };
-    out.line(&format!("file: {before} → {after} bytes{change}"));
+    let btf = match (report.btf_before, report.btf_after) {
+        (before, after) if before == after => String::new(),
+        (before, after) => format!(", BTF: {before} → {after} bytes"),
+    };
+    out.line(&format!("file: {before} → {after} bytes{change}{btf}"));
     out.text
 }
 
@@ -108,9 +113,20 @@ impl Summary {
         }
     }
 
-    fn dropped(&mut self, dropped: &Dropped) {
+    fn dropped(&mut self, report: &Report) {
+        let dropped = &report.dropped;
+        let is_program = |name: &&String| {
+            let mut functions = report.functions.iter();
+            functions.any(|func| func.kind == FunctionKind::Program && func.name == **name)
+        };
+        let (programs, subprograms): (Vec<&String>, Vec<&String>) =
+            dropped.functions.iter().partition(is_program);
+        let owned = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<String>>();
+        let (programs, subprograms) = (owned(programs), owned(subprograms));
         let lists = [
-            ("subprograms", &dropped.functions),
+            ("programs", &programs),
+            ("subprograms", &subprograms),
+            ("maps", &dropped.maps),
             ("sections", &dropped.sections),
             ("variables", &dropped.variables),
         ];
@@ -135,6 +151,23 @@ impl Summary {
         }
         self.line(&format!("dropped: {}", counts.join(", ")));
         lists.iter().for_each(|list| self.line(list));
+    }
+
+    /// What went or stayed, and why.
+    fn parts(&mut self, report: &Report) {
+        let with_reason = |dead: &&DeadReport| {
+            dead.kind != PartKind::Subprogram && dead.kind != PartKind::Section
+                || dead.cause.is_some() && !dead.last_used_by.is_empty()
+        };
+        if report.dead.iter().any(|dead| with_reason(&dead)) {
+            self.line("no longer needed:");
+            let dead = report.dead.iter().filter(with_reason);
+            dead.for_each(|dead| self.line(&format!("  {dead}")));
+        }
+        if !report.kept.is_empty() {
+            self.line("kept, although no code names it:");
+            report.kept.iter().for_each(|kept| self.line(&format!("  {kept}")));
+        }
     }
 
     fn open(&mut self, report: &Report) {

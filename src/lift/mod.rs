@@ -22,7 +22,7 @@ pub(crate) use addresses::is_stale_with_code;
 pub use error::LiftError;
 pub use links::Links;
 pub use refs::Addends;
-pub(crate) use refs::{PSEUDO_CALL, PSEUDO_FUNC};
+pub(crate) use refs::{PSEUDO_CALL, PSEUDO_FUNC, is_map_section};
 
 use bpfold_passes::ir::{Features, Program};
 use bpfold_passes::isa::{self, AluOp, Op, Operand, Reg, SwapOp, Width};

@@ -14,7 +14,6 @@ use crate::passes::ir::{Function, Linkage, Program};
 use crate::passes::isa::{Cond, Operand, Reg, Width};
 use crate::passes::opt::fold::{Event, LoadSource};
 use crate::passes::pass::{FoldLog, Level};
-use crate::prune;
 use crate::record::Record;
 use crate::seal::Seals;
 use crate::variables::{Variable, Variables};
@@ -33,15 +32,16 @@ pub(crate) fn build(
         functions: functions(object, program),
         values: record.values.clone(),
         open: open(variables),
-        notes: notes(object, log, draft, variables, &seals.kept),
+        notes: notes(object, log, draft, &seals.kept),
         dropped: dropped(object, program, draft, &seals.sealed),
         size_before: object.file_size(),
+        btf_before: btf_size(object.elf()),
         ..Report::default()
     };
     let before: u64 = report.instructions_before();
     let after: u64 = report.instructions_after();
     report.dropped.instructions = u32::try_from(before.saturating_sub(after)).unwrap_or(u32::MAX);
-    let mut lines = Lines { object, funcs: PerEntity::default() };
+    let mut lines = Lines::new(object);
     for event in &log.events {
         match *event {
             Event::LoadFolded { func, slot, source, size, value } => {
@@ -60,6 +60,11 @@ pub(crate) fn build(
         }
     }
     report
+}
+
+fn btf_size(elf: &ElfObject) -> u64 {
+    let section = elf.section_by_name(".BTF").and_then(|index| elf.sections.get(index));
+    section.and_then(Section::content_size).unwrap_or(0)
 }
 
 fn functions(object: &Object, program: &Program) -> Vec<FunctionReport> {
@@ -104,7 +109,6 @@ fn notes(
     object: &Object,
     log: &FoldLog,
     draft: &Draft,
-    variables: &Variables<'_>,
     kept: &[&Variable],
 ) -> Vec<Note> {
     let mut notes = Vec::new();
@@ -127,13 +131,6 @@ fn notes(
         notes.push(Note::DwarfDropped);
     }
     notes.extend(kept.iter().map(|kept| Note::NotSealed { variable: kept.name.clone() }));
-    for name in variables.section_names() {
-        let Some(index) = draft.elf.section_by_name(name) else { continue };
-        let unused = prune::is_named(object.elf(), index) && !prune::is_named(&draft.elf, index);
-        if unused && !draft.sections.contains(&index) {
-            notes.push(Note::UnusedSectionKept { section: name.to_owned() });
-        }
-    }
     notes
 }
 
@@ -150,6 +147,7 @@ fn dropped(object: &Object, program: &Program, draft: &Draft, sealed: &[&Variabl
     Dropped {
         instructions: 0,
         functions: gone.map(|(_, func)| func.name.clone()).collect(),
+        maps: Vec::new(),
         sections: sections.map(|(index, _)| object.elf().section_id(index).name).collect(),
         variables: sealed.iter().map(|variable| variable.name.clone()).collect(),
         relocations: code_relocs(object, object.elf())
@@ -206,14 +204,18 @@ fn load(
 }
 
 /// The source lines of instructions, found for a whole function at a time.
-struct Lines<'o> {
+pub(crate) struct Lines<'o> {
     object: &'o Object,
     /// For each slot of a function the line of the original instruction.
     funcs: PerEntity<Func, Option<Vec<Option<Line>>>>,
 }
 
-impl Lines<'_> {
-    fn location(&mut self, func: Func, slot: Option<u32>) -> Location {
+impl<'o> Lines<'o> {
+    pub(crate) fn new(object: &'o Object) -> Self {
+        Lines { object, funcs: PerEntity::default() }
+    }
+
+    pub(crate) fn location(&mut self, func: Func, slot: Option<u32>) -> Location {
         let function = self.object.program().funcs.get(func);
         let line = slot.zip(function).and_then(|(slot, function)| {
             let lines = self.funcs[func].get_or_insert_with(|| lines_of(function));

@@ -1,12 +1,15 @@
 //! What was folded and why, in terms of the object and its source.
 
 mod build;
+mod parts;
 mod text;
 
-pub(crate) use build::build;
+pub(crate) use build::{Lines, build};
+pub use parts::{Cause, DeadReport, KeepReason, KeptReport, PartKind};
 
 use serde::Serialize;
 
+use crate::prune::Reasons;
 use crate::record::FoldedWith;
 
 /// What folding did to an object.
@@ -21,6 +24,10 @@ pub struct Report {
     pub loads: Vec<LoadReport>,
     /// What is no longer in the object.
     pub dropped: Dropped,
+    /// Why programs, functions, maps, sections and externs are no longer in the object.
+    pub dead: Vec<DeadReport>,
+    /// Maps and sections of data that stay although no code names them.
+    pub kept: Vec<KeptReport>,
     /// The values that the object is folded with, those of earlier folds included.
     pub values: Vec<FoldedWith>,
     /// The variables that can still be set, and so were not folded.
@@ -31,6 +38,10 @@ pub struct Report {
     pub size_before: u64,
     /// Bytes of the file that was written.
     pub size_after: u64,
+    /// Bytes of .BTF in the file that was read.
+    pub btf_before: u64,
+    /// Bytes of .BTF in the file that was written.
+    pub btf_after: u64,
 }
 
 /// What kind of function it is.
@@ -122,8 +133,10 @@ pub struct LoadReport {
 pub struct Dropped {
     /// Instructions, in 8-byte slots.
     pub instructions: u32,
-    /// Functions that nothing enters any more.
+    /// Programs and functions that nothing enters any more.
     pub functions: Vec<String>,
+    /// Maps that nothing uses any more.
+    pub maps: Vec<String>,
     /// Sections, those of relocations left out.
     pub sections: Vec<String>,
     /// Variables that no loader can set any more.
@@ -181,14 +194,28 @@ pub enum Note {
         /// The variable.
         variable: String,
     },
-    /// A section that no code names stays, since variables in it can still be set.
-    UnusedSectionKept {
-        /// The section.
-        section: String,
+    /// A tail call that can run, into a slot of a prog array that the object leaves empty
+    /// while it fills others.
+    EmptySlot {
+        /// The tail call.
+        at: Location,
+        /// The prog array.
+        map: String,
+        /// The slot.
+        slot: u32,
     },
 }
 
 impl Report {
+    /// Adds why parts of the object went or stayed.
+    pub(crate) fn add_reasons(&mut self, reasons: Reasons) {
+        let maps = reasons.dead.iter().filter(|dead| dead.kind == PartKind::Map);
+        self.dropped.maps = maps.map(|dead| dead.name.clone()).collect();
+        self.dead = reasons.dead;
+        self.kept = reasons.kept;
+        self.notes.extend(reasons.notes);
+    }
+
     /// Instructions of all functions before, as the kernel counts them.
     pub fn instructions_before(&self) -> u64 {
         self.functions.iter().map(|function| u64::from(function.before)).sum()

@@ -37,8 +37,8 @@ impl Display for Note {
                 "{variable} is folded, but data holds its address: \
                  a loader can still set it, to no effect"
             ),
-            Note::UnusedSectionKept { section } => {
-                write!(f, "{section} stays: nothing reads it, but variables in it can still be set")
+            Note::EmptySlot { at, map, slot } => {
+                write!(f, "tail call into slot {slot} of {map}, which is empty: {at}")
             }
         }
     }

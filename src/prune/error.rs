@@ -1,0 +1,62 @@
+//! What is wrong with what the user says about the parts of an object.
+
+/// What is wrong with what the user says about the parts of an object.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PruneError {
+    /// No program has such a name.
+    #[error("no program is called `{pattern}`, expected {}", one_of(known))]
+    NoProgram {
+        /// The name or pattern.
+        pattern: String,
+        /// The programs.
+        known: Vec<String>,
+    },
+    /// No function has such a name.
+    #[error("no function is called `{pattern}`, expected {}", one_of(known))]
+    NoFunction {
+        /// The name or pattern.
+        pattern: String,
+        /// The functions.
+        known: Vec<String>,
+    },
+    /// No map has such a name.
+    #[error("no map is called `{pattern}`, expected {}", one_of(known))]
+    NoMap {
+        /// The name or pattern.
+        pattern: String,
+        /// The maps, and the sections that loaders make maps of.
+        known: Vec<String>,
+    },
+    /// A map that no section fills.
+    #[error(
+        "`{map}` cannot be a --tail-map: expected a prog array, \
+         and programs in sections that end in a slot's number"
+    )]
+    NoSlots {
+        /// The map.
+        map: String,
+    },
+    /// A program is dropped that something kept holds the address of.
+    #[error("`{program}` cannot be dropped: {holder} holds its address")]
+    Held {
+        /// The program.
+        program: String,
+        /// What holds it.
+        holder: String,
+    },
+    /// Data sections are left.
+    #[error("global data is left:\n{}", places.join("\n"))]
+    Globals {
+        /// The instructions that name data sections, and the sections that stay without.
+        places: Vec<String>,
+    },
+}
+
+fn one_of(known: &[String]) -> String {
+    match known {
+        [] => "none: the object has none".to_owned(),
+        [one] => format!("`{one}`"),
+        several => format!("one of {}", several.join(", ")),
+    }
+}

@@ -1,0 +1,231 @@
+//! What needs what: functions, maps, data sections and externs, and how they name each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bpfold_passes::entity::Func;
+use bpfold_passes::ir::{Op, Program};
+use bpfold_passes::isa::{Callee, Imm64};
+use petgraph::Direction;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::{Dfs, EdgeRef};
+
+use super::maps::{MapId, Maps};
+use super::tail::{TailCall, ops};
+use crate::Object;
+use crate::btf::Kind;
+use crate::draft::live_relocs;
+use crate::elf::{SectionIndex, SymbolIndex, SymbolKind, SymbolPlace};
+
+/// A part of the object that can be there or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Node {
+    /// A program or subprogram.
+    Func(Func),
+    /// A map.
+    Map(MapId),
+    /// A section of data.
+    Data(SectionIndex),
+    /// An undefined symbol.
+    Extern(SymbolIndex),
+}
+
+/// How one part needs another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// An instruction names it: a call, or an address.
+    Code,
+    /// A tail call enters it.
+    TailCall,
+    /// Its address is in data.
+    Data,
+    /// A declaration tag names it.
+    Tag,
+}
+
+/// The graph of an object with one state of its code.
+#[derive(Clone, Debug)]
+pub(crate) struct Graph {
+    graph: DiGraph<Node, Need>,
+    nodes: BTreeMap<Node, NodeIndex>,
+}
+
+impl Graph {
+    /// The graph of an object with the code of `program`. A prog array holds the programs in
+    /// its slots only if it is in `holding`; otherwise only tail calls do.
+    pub fn new(
+        object: &Object,
+        maps: &Maps,
+        program: &Program,
+        tails: &[TailCall],
+        holding: &BTreeSet<MapId>,
+    ) -> Graph {
+        let mut graph = Graph { graph: DiGraph::new(), nodes: BTreeMap::new() };
+        program.funcs.keys().for_each(|func| graph.add(Node::Func(func)));
+        maps.defs.keys().for_each(|map| graph.add(Node::Map(map)));
+        for (index, section) in object.elf().sections.iter() {
+            if super::is_data(section) {
+                graph.add(Node::Data(index));
+            }
+        }
+        for (index, symbol) in object.elf().symbols.iter().skip(1) {
+            if symbol.place == SymbolPlace::Undefined {
+                graph.add(Node::Extern(index));
+            }
+        }
+        graph.code(object, maps, program);
+        graph.tail_calls(maps, tails);
+        graph.data(object, maps, holding);
+        graph.tags(object, program);
+        graph
+    }
+
+    fn add(&mut self, node: Node) {
+        let index = self.graph.add_node(node);
+        self.nodes.insert(node, index);
+    }
+
+    fn need(&mut self, from: Node, to: Node, need: Need) {
+        if let (Some(&from), Some(&to)) = (self.nodes.get(&from), self.nodes.get(&to)) {
+            self.graph.update_edge(from, to, need);
+        }
+    }
+
+    fn code(&mut self, object: &Object, maps: &Maps, program: &Program) {
+        let links = object.links();
+        for (id, func) in program.funcs.iter() {
+            for op in ops(func) {
+                if let Some(node) = named(object, maps, &op) {
+                    self.need(Node::Func(id), node, Need::Code);
+                }
+            }
+            let empty = func.opaque.is_none() && func.layout().is_empty();
+            for &into in links.funcs.get(id).filter(|_| !empty).into_iter().flat_map(|l| &l.runs_into)
+            {
+                self.need(Node::Func(id), Node::Func(into), Need::Code);
+            }
+        }
+    }
+
+    fn tail_calls(&mut self, maps: &Maps, tails: &[TailCall]) {
+        for call in tails {
+            for def in call.maps.iter().filter_map(|map| maps.defs.get(*map)) {
+                let entered = def.slots.iter().filter(|(slot, _)| call.enters(**slot));
+                for (_, func) in entered {
+                    self.need(Node::Func(call.func), Node::Func(*func), Need::TailCall);
+                }
+            }
+        }
+    }
+
+    fn data(&mut self, object: &Object, maps: &Maps, holding: &BTreeSet<MapId>) {
+        let elf = object.elf();
+        let holder = |section: SectionIndex, offset: u64| {
+            maps.at(section, offset).map_or(Node::Data(section), Node::Map)
+        };
+        for address in &object.links().addresses {
+            let from = holder(address.section, address.offset);
+            let by_tail_calls = |map: MapId| {
+                let def = &maps.defs[map];
+                let in_slot = def.slots.values().any(|func| *func == address.place.func);
+                in_slot && !holding.contains(&map) || def.emptied.contains(&address.place.func)
+            };
+            if !matches!(from, Node::Map(map) if by_tail_calls(map)) {
+                self.need(from, Node::Func(address.place.func), Need::Data);
+            }
+        }
+        for (map, def) in maps.filled().filter(|(map, _)| holding.contains(map)) {
+            for func in def.slots.values() {
+                self.need(Node::Map(map), Node::Func(*func), Need::Data);
+            }
+        }
+        for (section, reloc) in live_relocs(elf) {
+            let data = elf.sections.get(section).is_some_and(|section| !section.is_code());
+            let Some(symbol) = elf.symbols.get(reloc.symbol).filter(|_| data) else { continue };
+            let to = match symbol.place {
+                SymbolPlace::Undefined => Node::Extern(reloc.symbol),
+                SymbolPlace::Section(to) => {
+                    let whole = symbol.kind == SymbolKind::Section;
+                    let addend = if whole { addend(object, section, reloc.offset) } else { 0 };
+                    holder(to, symbol.value.wrapping_add(addend))
+                }
+                SymbolPlace::Absolute | SymbolPlace::Common | SymbolPlace::Other(_) => continue,
+            };
+            self.need(holder(section, reloc.offset), to, Need::Data);
+        }
+    }
+
+    /// `__exception_cb(name)` of libbpf's users: a tag on a function that names another.
+    fn tags(&mut self, object: &Object, program: &Program) {
+        let Some(btf) = object.btf() else { return };
+        let find = |name: &str| program.funcs.iter().find(|(_, func)| func.name == name);
+        for (_, ty) in btf.own_types() {
+            if let Kind::DeclTag { target, .. } = ty.kind
+                && let Some(callback) = btf.str(ty.name).strip_prefix("exception_callback:")
+                && let (Some((from, _)), Some((to, _))) = (find(btf.name(target)), find(callback))
+            {
+                self.need(Node::Func(from), Node::Func(to), Need::Tag);
+            }
+        }
+    }
+
+    /// All nodes.
+    pub fn nodes(&self) -> impl Iterator<Item = Node> + '_ {
+        self.nodes.keys().copied()
+    }
+
+    /// What `roots` need, directly or not, and they themselves.
+    pub fn reach(&self, roots: impl IntoIterator<Item = Node>) -> BTreeSet<Node> {
+        let mut dfs = Dfs::empty(&self.graph);
+        let mut reached = BTreeSet::new();
+        for root in roots.into_iter().filter_map(|root| self.nodes.get(&root)) {
+            dfs.move_to(*root);
+            while let Some(node) = dfs.next(&self.graph) {
+                reached.insert(self.graph[node]);
+            }
+        }
+        reached
+    }
+
+    /// What needs a node directly, and how, in order.
+    pub fn users(&self, node: Node) -> Vec<(Node, Need)> {
+        let Some(&index) = self.nodes.get(&node) else { return Vec::new() };
+        let edges = self.graph.edges_directed(index, Direction::Incoming);
+        let mut users: Vec<(Node, Need)> =
+            edges.map(|edge| (self.graph[edge.source()], *edge.weight())).collect();
+        users.sort_by_key(|(node, _)| *node);
+        users
+    }
+}
+
+/// What an instruction names.
+pub(crate) fn named(object: &Object, maps: &Maps, op: &Op) -> Option<Node> {
+    let links = object.links();
+    let external = |ext| links.externs.get(ext).map(|link| Node::Extern(link.symbol));
+    match op {
+        Op::Call(Callee::Func(func)) => Some(Node::Func(*func)),
+        Op::Call(Callee::Extern(ext)) => external(*ext),
+        Op::LdImm64 { imm, .. } => match imm {
+            Imm64::Func(func) => Some(Node::Func(*func)),
+            Imm64::Map(map) => maps.of(object, *map).map(Node::Map),
+            Imm64::Section { section, .. } => {
+                links.sections.get(*section).map(|link| Node::Data(link.index))
+            }
+            Imm64::Extern(ext) => external(*ext),
+            Imm64::Const(_) | Imm64::Pseudo { .. } => None,
+        },
+        _ => None,
+    }
+}
+
+/// The eight bytes, or four, that a relocation adds to. Only the low half matters.
+fn addend(object: &Object, section: SectionIndex, offset: u64) -> u64 {
+    let elf = object.elf();
+    let bytes = elf.sections.get(section).and_then(|section| section.bytes()).unwrap_or_default();
+    let Ok(start) = usize::try_from(offset) else { return 0 };
+    let rest = bytes.get(start..).unwrap_or_default();
+    match (elf.endian, rest.first_chunk::<8>(), rest.first_chunk::<4>()) {
+        (crate::elf::Endian::Little, _, Some(bytes)) => u64::from(u32::from_le_bytes(*bytes)),
+        (crate::elf::Endian::Big, Some(bytes), _) => u64::from_be_bytes(*bytes) & 0xffff_ffff,
+        _ => 0,
+    }
+}

@@ -1,0 +1,311 @@
+//! Whole-object liveness: what nothing needs any more leaves the object.
+//!
+//! Two graphs of what needs what ([`Graph`]) are compared, one with the code as it was read,
+//! one with the code after folding. What the first one's roots need and the second one's do
+//! not has died, and goes. What nothing needed in the first place is somebody else's (a map
+//! that only userspace uses, a function that is there to be replaced) and stays as a root of
+//! both, unless the user says otherwise. So an object that gives nothing to fold loses
+//! nothing, and folding again drops nothing more.
+//!
+//! Programs in the slots of a prog array are no roots if tail calls of other programs reach
+//! them: they live as long as those tail calls.
+
+mod constants;
+mod cut;
+mod error;
+mod globals;
+mod graph;
+mod maps;
+mod options;
+mod reason;
+mod remove;
+mod tail;
+mod types;
+
+use std::collections::BTreeSet;
+
+use bpfold_passes::entity::{Func, PerEntity};
+use bpfold_passes::ir::{Linkage, Program};
+use bpfold_passes::pass::FoldLog;
+
+use crate::Object;
+use crate::draft::Draft;
+use crate::elf::{Section, SectionData, SectionIndex, SectionKind, SymbolIndex};
+use crate::lift::{is_map_section, is_stale_with_code};
+use crate::pipeline;
+use crate::seal::Forgotten;
+pub(crate) use constants::cut_constants;
+pub use error::PruneError;
+pub(crate) use globals::check_globals;
+use graph::Graph;
+pub(crate) use graph::Node;
+pub(crate) use maps::{MapId, Maps};
+pub use options::TailMap;
+pub(crate) use options::{
+    PruneOptions, check_function, check_map, check_program, check_tail_map, matches,
+};
+pub(crate) use reason::{Reasons, reasons};
+pub(crate) use remove::{lifted_without, remove};
+use tail::{TailCall, tail_calls};
+pub(crate) use types::prune_types;
+
+/// Whether a section holds data that code or other data can name.
+pub(crate) fn is_data(section: &Section) -> bool {
+    let kind = matches!(section.kind, SectionKind::ProgBits | SectionKind::NoBits);
+    let data = matches!(section.data, SectionData::Bytes(_) | SectionData::NoBits(_));
+    let known = kind && data && section.is_alloc() && !section.is_code();
+    known && !is_map_section(&section.name) && !is_stale_with_code(section)
+}
+
+/// Whether loaders make a map of a section because of its name (libbpf's
+/// `bpf_object__elf_collect`).
+pub(crate) fn is_data_map(section: &Section) -> bool {
+    let name = section.name.as_slice();
+    let kinds: [&[u8]; 3] = [b".data", b".rodata", b".bss"];
+    is_data(section)
+        && kinds.iter().any(|kind| {
+            name.strip_prefix(*kind).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))
+        })
+}
+
+/// Removes a data section that nothing names, with its symbols and its DATASEC: loaders make
+/// a map of a section that has any of these.
+pub(crate) fn drop_section(draft: &mut Draft, section: SectionIndex) {
+    let symbols: Vec<SymbolIndex> =
+        draft.elf.symbols_in(section).map(|(symbol, _)| symbol).collect();
+    draft.symbols.extend(symbols);
+    draft.sections.insert(section);
+    let section = draft.elf.section_id(section).name;
+    draft.forgotten.push(Forgotten { section, vars: Vec::new(), whole: true });
+}
+
+/// What of an object was needed before folding, and what must be needed after it.
+pub(crate) struct Scope<'o> {
+    object: &'o Object,
+    options: &'o PruneOptions,
+    pub maps: Maps,
+    /// The graph of the code as it was read, and its tail calls.
+    graph: Graph,
+    tails: Vec<TailCall>,
+    /// What is needed in it.
+    before: BTreeSet<Node>,
+    /// What is needed in any case after folding.
+    roots: BTreeSet<Node>,
+    /// The maps among them that are there for somebody else, and why.
+    pub kept: Vec<(Node, Kept)>,
+    /// Prog arrays that hold the programs in their slots.
+    holding: BTreeSet<MapId>,
+}
+
+/// Why a map is kept that no live code names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// `--keep-map`.
+    Asked,
+    /// The declaration tag.
+    Tagged,
+    /// It outlives the object.
+    Pinned,
+    /// Definitions of its section name each other by number.
+    Numbered,
+    /// No code has named it in the first place.
+    NeverUsed,
+    /// Variables in it can still be set.
+    Open,
+}
+
+/// What is needed after folding.
+pub(crate) struct Live {
+    pub nodes: BTreeSet<Node>,
+    pub tails: Vec<TailCall>,
+    graph: Graph,
+}
+
+impl<'o> Scope<'o> {
+    /// `open` are the sections that must stay because something in them can still be set,
+    /// `closed` those that can go although nothing has named them in the first place.
+    pub fn new(
+        object: &'o Object,
+        options: &'o PruneOptions,
+        open: &BTreeSet<SectionIndex>,
+        closed: &BTreeSet<SectionIndex>,
+    ) -> Scope<'o> {
+        let maps = Maps::new(object, &options.tail_maps);
+        let program = object.program();
+        let outside = pipeline::roots(object);
+        let tails = tail_calls(object, &maps, program, &outside, &PerEntity::default());
+        let graph = Graph::new(object, &maps, program, &tails, &BTreeSet::new());
+
+        let in_slots: BTreeSet<Func> =
+            maps.filled().flat_map(|(_, def)| def.slots.values().copied()).collect();
+        let is_entry = |func: &Func| program.funcs[*func].linkage == Linkage::Entry;
+        let first = outside.iter().filter(|func| is_entry(func) && !in_slots.contains(func));
+        let mut funcs: BTreeSet<Node> = first.map(|func| Node::Func(*func)).collect();
+        let reached = graph.reach(funcs.iter().copied());
+        let others = outside.iter().map(|func| Node::Func(*func));
+        funcs.extend(others.filter(|node| !reached.contains(node)));
+        let by_code = graph.reach(funcs.iter().copied());
+        let unnamed: BTreeSet<Node> = graph
+            .nodes()
+            .filter(|node| matches!(node, Node::Map(_) | Node::Data(_)) && !by_code.contains(node))
+            .collect();
+        let mut before = graph.reach(funcs.iter().chain(&unnamed).copied());
+
+        let mut scope =
+            Scope { object, options, maps, graph, tails, before: BTreeSet::new(), roots: funcs, kept: Vec::new(), holding: BTreeSet::new() };
+        scope.choose_functions();
+        scope.choose_maps(&unnamed);
+        scope.choose_sections(&unnamed, open, closed);
+        // What may go although nothing has died.
+        before.extend(unnamed.iter().filter(|node| !scope.roots.contains(node)));
+        scope.before = before;
+        scope
+    }
+
+    fn choose_functions(&mut self) {
+        let Scope { object, options, .. } = *self;
+        if !options.entries.is_empty() {
+            self.roots.clear();
+            self.roots.extend(options::functions(object, &options.entries).map(Node::Func));
+        }
+        for func in options::functions(object, &options.drops) {
+            if object.program().funcs[func].linkage == Linkage::Entry {
+                self.roots.remove(&Node::Func(func));
+                self.maps.empty_slots_of(func);
+            }
+        }
+        self.roots.extend(options::functions(object, &options.keep_functions).map(Node::Func));
+    }
+
+    fn choose_maps(&mut self, unnamed: &BTreeSet<Node>) {
+        for (map, def) in self.maps.defs.iter() {
+            let node = Node::Map(map);
+            let why = if matches(&self.options.keep_maps, &def.name) {
+                Kept::Asked
+            } else if def.tagged {
+                Kept::Tagged
+            } else if def.numbered {
+                Kept::Numbered
+            } else if self.options.prune_maps {
+                continue;
+            } else if def.pinned {
+                Kept::Pinned
+            } else if unnamed.contains(&node) {
+                Kept::NeverUsed
+            } else {
+                continue;
+            };
+            self.kept.push((node, why));
+            self.roots.insert(node);
+            self.holding.insert(map);
+        }
+    }
+
+    fn choose_sections(
+        &mut self,
+        unnamed: &BTreeSet<Node>,
+        open: &BTreeSet<SectionIndex>,
+        closed: &BTreeSet<SectionIndex>,
+    ) {
+        for (index, section) in self.object.elf().sections.iter() {
+            let node = Node::Data(index);
+            let name = String::from_utf8_lossy(&section.name);
+            let goes = closed.contains(&index)
+                || is_data_map(section) && self.options.no_globals;
+            let why = if !is_data(section) {
+                continue;
+            } else if matches(&self.options.keep_maps, &name) {
+                Kept::Asked
+            } else if open.contains(&index) {
+                Kept::Open
+            } else if unnamed.contains(&node) && !goes {
+                Kept::NeverUsed
+            } else {
+                continue;
+            };
+            self.kept.push((node, why));
+            self.roots.insert(node);
+        }
+    }
+
+    /// What is needed of the object with the code of `program`.
+    /// Outsiders enter the code at `entered`; `stay` are functions that must stay.
+    pub fn live(
+        &self,
+        program: &Program,
+        entered: &[Func],
+        log: &FoldLog,
+        stay: &BTreeSet<Func>,
+    ) -> Live {
+        let Scope { object, maps, .. } = self;
+        let tails = tail_calls(object, maps, program, entered, &log.levels);
+        let graph = Graph::new(object, maps, program, &tails, &self.holding);
+        let stay = stay.iter().copied().map(Node::Func);
+        let nodes = graph.reach(self.roots.iter().copied().chain(stay));
+        Live { nodes, tails, graph }
+    }
+
+    /// The functions that go: they have died, or the user has named other roots.
+    pub fn gone(&self, live: &Live) -> BTreeSet<Func> {
+        let only = !self.options.entries.is_empty();
+        let dropped: BTreeSet<Func> = options::functions(self.object, &self.options.drops).collect();
+        let funcs = self.object.program().funcs.keys();
+        funcs
+            .filter(|func| {
+                let node = Node::Func(*func);
+                let may_go = only || dropped.contains(func) || self.before.contains(&node);
+                may_go && !live.nodes.contains(&node)
+            })
+            .collect()
+    }
+
+    /// The functions that somebody outside of the code can enter.
+    pub fn entered(&self, gone: &BTreeSet<Func>) -> Vec<Func> {
+        let mut entered: BTreeSet<Func> = pipeline::roots(self.object).into_iter().collect();
+        entered.extend(self.roots.iter().filter_map(|node| match node {
+            Node::Func(func) => Some(*func),
+            Node::Map(_) | Node::Data(_) | Node::Extern(_) => None,
+        }));
+        entered.into_iter().filter(|func| !gone.contains(func)).collect()
+    }
+
+    /// A program that cannot be dropped, since what is kept holds its address.
+    pub fn check_drops(&self, live: &Live) -> Result<(), PruneError> {
+        for func in options::functions(self.object, &self.options.drops) {
+            let users = live.graph.users(Node::Func(func));
+            let holder = users.iter().find(|(user, need)| {
+                *need == graph::Need::Data && live.nodes.contains(user)
+            });
+            if let Some((holder, _)) = holder {
+                return Err(PruneError::Held {
+                    program: self.object.program().funcs[func].name.clone(),
+                    holder: self.name(*holder),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The name of a part of the object.
+    pub fn name(&self, node: Node) -> String {
+        let elf = self.object.elf();
+        match node {
+            Node::Func(func) => self.object.program().funcs[func].name.clone(),
+            Node::Map(map) => self.maps.defs[map].name.clone(),
+            Node::Data(section) => elf.section_id(section).name,
+            Node::Extern(symbol) => elf.symbols.get(symbol).map_or_else(String::new, |symbol| {
+                String::from_utf8_lossy(&symbol.name).into_owned()
+            }),
+        }
+    }
+
+    /// What has died of the kind that `pick` picks, in order.
+    pub fn dead<'a, T>(
+        &'a self,
+        live: &'a Live,
+        pick: impl Fn(Node) -> Option<T> + 'a,
+    ) -> impl Iterator<Item = T> + 'a {
+        let dead = self.before.iter().filter(|node| !live.nodes.contains(node));
+        dead.filter_map(move |node| pick(*node))
+    }
+}

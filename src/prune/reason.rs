@@ -1,0 +1,360 @@
+//! Why something went or stayed, in the terms of the source.
+//!
+//! What went was used by code that can no longer run. Of the code as it was read, this finds
+//! the decided branch behind which it lay, and by a backward slice over registers the loads
+//! that the branch was decided by.
+
+use std::collections::BTreeSet;
+
+use bpfold_passes::cfg::Cfg;
+use bpfold_passes::entity::{Block, Func, Inst, PerEntity};
+use bpfold_passes::ir::{Function, Op, Program};
+use bpfold_passes::isa::{Operand, Reg, RegSet};
+use bpfold_passes::opt::fold::{Event, LoadSource};
+use bpfold_passes::pass::FoldLog;
+
+use super::graph::{Need, Node, named};
+use super::tail::is_tail_call;
+use super::{Kept, Live, Scope};
+use crate::report::{Cause, DeadReport, KeepReason, KeptReport, Lines, Location, Note, PartKind};
+use crate::variables::Variables;
+
+/// Branches that are named at most where only several together are the reason.
+const MANY: usize = 3;
+
+/// What is dead and what is kept without being used, with the reasons.
+pub(crate) struct Reasons {
+    pub dead: Vec<DeadReport>,
+    pub kept: Vec<KeptReport>,
+    pub notes: Vec<Note>,
+}
+
+/// Finds the reasons. `program` is the code after folding.
+pub(crate) fn reasons(
+    scope: &Scope<'_>,
+    live: &Live,
+    program: &Program,
+    log: &FoldLog,
+    variables: &Variables<'_>,
+    lines: &mut Lines<'_>,
+) -> Reasons {
+    let lines = &mut |func, slot| lines.location(func, slot);
+    let mut finder = Finder { scope, live, log, variables, lines };
+    let empty = |func: &Function| func.opaque.is_none() && func.layout().is_empty();
+    let gone = program.funcs.iter().zip(scope.object.program().funcs.values());
+    let gone = gone.filter(|((_, after), before)| empty(after) && !empty(before));
+    let mut nodes: Vec<Node> = gone.map(|((func, _), _)| Node::Func(func)).collect();
+    nodes.extend(scope.dead(live, |node| match node {
+        Node::Func(_) => None,
+        Node::Map(_) | Node::Data(_) | Node::Extern(_) => Some(node),
+    }));
+    let dead = nodes.into_iter().map(|node| finder.dead(node)).collect();
+    let notes = finder.empty_slots();
+    Reasons { dead, kept: kept(scope, live), notes }
+}
+
+/// Maps and sections that are there although no live code names them.
+fn kept(scope: &Scope<'_>, live: &Live) -> Vec<KeptReport> {
+    let roots = scope.roots.iter().filter(|node| matches!(node, Node::Func(_)));
+    let by_code = live.graph.reach(roots.copied());
+    let unused = live.nodes.iter().filter(|node| !by_code.contains(node));
+    unused
+        .filter_map(|node| {
+            let reason = match scope.kept.iter().find(|(kept, _)| kept == node) {
+                Some((_, Kept::Asked)) => KeepReason::Asked,
+                Some((_, Kept::Tagged)) => KeepReason::Tagged,
+                Some((_, Kept::Pinned)) => KeepReason::Pinned,
+                Some((_, Kept::Numbered)) => KeepReason::Numbered,
+                Some((_, Kept::NeverUsed)) => KeepReason::NeverUsed,
+                Some((_, Kept::Open)) => KeepReason::Open,
+                None => {
+                    let users = live.graph.users(*node);
+                    let holder = users.iter().find(|(user, _)| live.nodes.contains(user))?;
+                    KeepReason::Held { by: scope.name(holder.0) }
+                }
+            };
+            let kind = kind(scope, *node);
+            let shown = match kind {
+                PartKind::Map => true,
+                PartKind::Section => super::is_data_map(section(scope, *node)?),
+                PartKind::Program | PartKind::Subprogram | PartKind::Extern => false,
+            };
+            shown.then(|| KeptReport { name: scope.name(*node), kind, reason })
+        })
+        .collect()
+}
+
+fn section<'s>(scope: &Scope<'s>, node: Node) -> Option<&'s crate::elf::Section> {
+    match node {
+        Node::Data(section) => scope.object.elf().sections.get(section),
+        Node::Func(_) | Node::Map(_) | Node::Extern(_) => None,
+    }
+}
+
+fn kind(scope: &Scope<'_>, node: Node) -> PartKind {
+    match node {
+        Node::Func(func) => match scope.object.program().funcs[func].linkage {
+            bpfold_passes::ir::Linkage::Entry => PartKind::Program,
+            bpfold_passes::ir::Linkage::Global | bpfold_passes::ir::Linkage::Static => {
+                PartKind::Subprogram
+            }
+        },
+        Node::Map(_) => PartKind::Map,
+        Node::Data(_) => PartKind::Section,
+        Node::Extern(_) => PartKind::Extern,
+    }
+}
+
+struct Finder<'a> {
+    scope: &'a Scope<'a>,
+    live: &'a Live,
+    log: &'a FoldLog,
+    variables: &'a Variables<'a>,
+    lines: &'a mut dyn FnMut(Func, Option<u32>) -> Location,
+}
+
+impl Finder<'_> {
+    fn dead(&mut self, node: Node) -> DeadReport {
+        let users = self.scope.graph.users(node);
+        let users = users.iter().filter(|(user, _)| *user != node && self.scope.before.contains(user));
+        let last_used_by = users.map(|(user, _)| self.scope.name(*user)).collect();
+        let cause = self.cause(node);
+        DeadReport { name: self.scope.name(node), kind: kind(self.scope, node), last_used_by, cause }
+    }
+
+    /// Goes up from what is dead to live functions that no longer need what leads to it.
+    fn cause(&mut self, node: Node) -> Option<Cause> {
+        let mut seen = BTreeSet::from([node]);
+        let mut work = std::collections::VecDeque::from([node]);
+        while let Some(dead) = work.pop_front() {
+            for (user, need) in self.scope.graph.users(dead) {
+                match user {
+                    Node::Func(func) if self.live.nodes.contains(&user) => {
+                        if let Some(cause) = self.cause_in(func, dead, need) {
+                            return Some(cause);
+                        }
+                    }
+                    _ if seen.insert(user) => work.push_back(user),
+                    _ => {}
+                }
+            }
+        }
+        None
+    }
+
+    /// The branches of a live function that keep it from what is dead.
+    fn cause_in(&mut self, func: Func, dead: Node, need: Need) -> Option<Cause> {
+        let function = self.scope.object.program().funcs.get(func)?;
+        let uses = self.uses(func, dead, need);
+        let decided = decided(function, func, self.log);
+        let keeps = |cut: &[(Block, Block)]| {
+            let reached = reached(function, cut);
+            uses.iter().all(|block| !reached.contains(block))
+        };
+        let all: Vec<(Block, Block)> = decided.iter().map(|branch| branch.edge).collect();
+        if uses.is_empty() || !keeps(&all) {
+            return None;
+        }
+        let alone = decided.iter().find(|branch| keeps(&[branch.edge]));
+        let branches: Vec<&Decided> = match alone {
+            Some(branch) => vec![branch],
+            None => {
+                let leads = |branch: &&Decided| {
+                    let from = reached_from(function, branch.edge.1, &[]);
+                    uses.iter().any(|block| from.contains(block))
+                };
+                decided.iter().filter(leads).take(MANY).collect()
+            }
+        };
+        let mut conditions: Vec<String> = Vec::new();
+        for branch in &branches {
+            for condition in self.conditions(func, function, branch) {
+                if !conditions.contains(&condition) {
+                    conditions.push(condition);
+                }
+            }
+        }
+        let first = branches.first()?;
+        Some(Cause { at: (self.lines)(func, Some(first.slot)), conditions })
+    }
+
+    /// The blocks of a function that need a node.
+    fn uses(&self, func: Func, dead: Node, need: Need) -> BTreeSet<Block> {
+        let Scope { object, maps, .. } = self.scope;
+        let function = &object.program().funcs[func];
+        let mut blocks = BTreeSet::new();
+        for (block, inst) in function.insts() {
+            match need {
+                Need::Code | Need::Data | Need::Tag => {
+                    if named(object, maps, function.op(inst)) == Some(dead) {
+                        blocks.insert(block);
+                    }
+                }
+                Need::TailCall if is_tail_call(function.op(inst)) => {
+                    let at = function.inst(inst).origin;
+                    let mut slots = self.slots(func, at, dead).peekable();
+                    match slots.peek() {
+                        Some((_, true)) => blocks.extend([block]),
+                        Some((_, false)) => slots.for_each(|(slot, _)| {
+                            blocks.extend(index_is_set(function, slot));
+                        }),
+                        None => {}
+                    }
+                }
+                Need::TailCall => {}
+            }
+        }
+        blocks
+    }
+
+    /// The slots with a program that a tail call could enter, and whether it enters no other.
+    fn slots(
+        &self,
+        func: Func,
+        at: Option<u32>,
+        dead: Node,
+    ) -> impl Iterator<Item = (u32, bool)> + '_ {
+        let defs = &self.scope.maps.defs;
+        let calls = self.scope.tails.iter().filter(move |call| call.func == func && call.at == at);
+        calls.flat_map(move |call| {
+            let slots = call.maps.iter().flat_map(|map| &defs[*map].slots);
+            let slots = slots.filter(move |(_, program)| Node::Func(**program) == dead);
+            let slots = slots.filter(|(slot, _)| call.enters(**slot));
+            slots.map(|(slot, _)| (*slot, call.constant_index().is_some()))
+        })
+    }
+
+    /// `variable = value` for each load that a branch was decided by.
+    fn conditions(&self, func: Func, function: &Function, branch: &Decided) -> Vec<String> {
+        let slots = slice(function, branch.edge.0, branch.inst);
+        let mut found = Vec::new();
+        for event in &self.log.events {
+            if let Event::LoadFolded { func: at, slot: Some(slot), source, size, value } = event
+                && *at == func
+                && slots.contains(slot)
+                && let LoadSource::Section { section, offset } = source
+                && let Some(section) = self.scope.object.program().sections.get(*section)
+                && let Ok(start) = u64::try_from(*offset)
+            {
+                let bytes = start..start.saturating_add(u64::from(size.bytes()));
+                let text = match self.variables.describe(&section.name, bytes) {
+                    Some(path) => {
+                        let value = self.variables.value(&path).map(|value| value.to_string());
+                        format!("{path} = {}", value.unwrap_or_else(|_| format!("{:#x}", 0)))
+                    }
+                    None => format!("{}+{offset:#x} = {value:#x}", section.name),
+                };
+                if !found.contains(&text) {
+                    found.push(text);
+                }
+            }
+        }
+        found
+    }
+
+    /// Live tail calls into slots that nothing fills.
+    fn empty_slots(&mut self) -> Vec<Note> {
+        let mut notes = Vec::new();
+        for call in &self.live.tails {
+            let ([map], Some(index)) = (call.maps.as_slice(), call.constant_index()) else {
+                continue;
+            };
+            let def = &self.scope.maps.defs[*map];
+            if !def.slots.contains_key(&index) && self.live.nodes.contains(&Node::Func(call.func)) {
+                let note = Note::EmptySlot {
+                    at: (self.lines)(call.func, call.at),
+                    map: def.name.clone(),
+                    slot: index,
+                };
+                if !notes.contains(&note) {
+                    notes.push(note);
+                }
+            }
+        }
+        notes
+    }
+}
+
+/// The blocks that give the index of a tail call, in `r3`, this value: paths with several
+/// values share the call.
+fn index_is_set(function: &Function, slot: u32) -> impl Iterator<Item = Block> + '_ {
+    let sets = move |op: &Op| {
+        matches!(op, Op::Mov { dst: Reg::R3, src: Operand::Imm(imm), .. } if *imm as u32 == slot)
+    };
+    function.insts().filter(move |(_, inst)| sets(function.op(*inst))).map(|(block, _)| block)
+}
+
+/// A branch that was decided.
+struct Decided {
+    inst: Inst,
+    /// Slot of the original instruction.
+    slot: u32,
+    /// The edge that is never taken.
+    edge: (Block, Block),
+}
+
+fn decided(function: &Function, func: Func, log: &FoldLog) -> Vec<Decided> {
+    let mut list: Vec<Decided> = Vec::new();
+    for event in &log.events {
+        let Event::BranchDecided { func: at, slot: Some(slot), taken, .. } = *event else { continue };
+        if at != func || list.iter().any(|known| known.slot == slot) {
+            continue;
+        }
+        let mut blocks = function.layout().iter();
+        let found = blocks.find_map(|&block| {
+            let inst = function.terminator(block)?;
+            let Op::Branch { target, .. } = *function.op(inst) else { return None };
+            let dead = if taken { function.block(block).next? } else { target };
+            (function.inst(inst).origin == Some(slot)).then_some((inst, (block, dead)))
+        });
+        list.extend(found.map(|(inst, edge)| Decided { inst, slot, edge }));
+    }
+    list
+}
+
+fn reached(function: &Function, cut: &[(Block, Block)]) -> BTreeSet<Block> {
+    function.entry().map_or_else(BTreeSet::new, |entry| reached_from(function, entry, cut))
+}
+
+fn reached_from(function: &Function, from: Block, cut: &[(Block, Block)]) -> BTreeSet<Block> {
+    let mut reached = BTreeSet::new();
+    let mut work = vec![from];
+    while let Some(block) = work.pop() {
+        if reached.insert(block) {
+            work.extend(function.successors(block).filter(|to| !cut.contains(&(block, *to))));
+        }
+    }
+    reached
+}
+
+/// The slots of the instructions that an instruction's operands come from, up to where two
+/// paths meet, a call, or memory.
+fn slice(function: &Function, block: Block, inst: Inst) -> BTreeSet<u32> {
+    let cfg = Cfg::new(function);
+    let mut wanted: Vec<_> = function.op(inst).uses().iter().collect();
+    let mut slots = BTreeSet::new();
+    let mut seen: PerEntity<Block, bool> = PerEntity::default();
+    let (mut block, mut before) = (block, Some(inst));
+    while !wanted.is_empty() && !std::mem::replace(&mut seen[block], true) {
+        let insts = &function.block(block).insts;
+        let end = before.take().and_then(|inst| insts.iter().position(|at| *at == inst));
+        for &at in insts.iter().take(end.unwrap_or(insts.len())).rev() {
+            let data = function.inst(at);
+            let defs: RegSet = data.op.defs();
+            if !wanted.iter().any(|reg| defs.contains(*reg)) {
+                continue;
+            }
+            wanted.retain(|reg| !defs.contains(*reg));
+            slots.extend(data.origin);
+            if !matches!(data.op, Op::Call(_) | Op::Load { .. }) {
+                wanted.extend(data.op.uses().iter());
+            }
+        }
+        let mut predecessors = cfg.predecessors(block);
+        match (predecessors.next(), predecessors.next()) {
+            (Some(one), None) => block = one,
+            _ => break,
+        }
+    }
+    slots
+}

@@ -1,0 +1,85 @@
+//! The types that what is left of the object needs.
+
+use std::collections::BTreeSet;
+
+use crate::btf::{Btf, BtfExt, Kind, Record, Table, TypeId, TypeSet};
+use crate::elf::{ElfObject, SymbolIndex, SymbolKind};
+use crate::seal::Forgotten;
+
+/// Takes variables out of their DATASECs, removes the types that nothing needs any more, and
+/// makes the table of strings anew. `gone` are symbols that go.
+///
+/// What is there is needed: variables of DATASECs, functions that records or symbols name,
+/// types of CO-RE records, and what these refer to.
+pub(crate) fn prune_types(
+    btf: &mut Btf,
+    ext: Option<&mut BtfExt>,
+    forgotten: &[Forgotten],
+    elf: &ElfObject,
+    gone: &BTreeSet<SymbolIndex>,
+) {
+    let lost = forget(btf, forgotten);
+    let mut in_datasec = TypeSet::new();
+    for (_, ty) in btf.own_types() {
+        ty.kind.for_each_ref(|to| {
+            if matches!(ty.kind, Kind::DataSec(_)) {
+                in_datasec.insert(to);
+            }
+        });
+    }
+    let symbols: BTreeSet<&[u8]> = elf
+        .symbols
+        .iter()
+        .filter(|(index, symbol)| !gone.contains(index) && symbol.kind != SymbolKind::Section)
+        .map(|(_, symbol)| symbol.name.as_slice())
+        .collect();
+    let needed = btf.own_types().filter(|(id, ty)| match ty.kind {
+        Kind::DataSec(_) | Kind::Var { .. } => !lost.contains(*id),
+        Kind::Func { .. } => symbols.contains(btf.bytes(ty.name)) && !lost.contains(*id),
+        _ => false,
+    });
+    let mut keep: TypeSet = needed.map(|(id, _)| id).collect();
+    if let Some(ext) = &ext {
+        recorded(&ext.func_info, &mut keep, |record| record.type_id);
+        recorded(&ext.core_relo, &mut keep, |record| record.type_id);
+    }
+    let map = btf.retain(&keep);
+    match ext {
+        Some(ext) => {
+            ext.renumber(&map);
+            btf.rebuild_strings(Some(ext));
+        }
+        None => btf.rebuild_strings(None),
+    }
+}
+
+fn recorded<R: Record>(table: &Table<R>, keep: &mut TypeSet, id: impl Fn(&R) -> TypeId) {
+    let records = table.blocks.iter().flat_map(|block| &block.records);
+    records.for_each(|record| {
+        keep.insert(id(record));
+    });
+}
+
+/// Takes variables out of their DATASECs. Gives what is to leave BTF: the variables, and the
+/// DATASECs that are left empty.
+fn forget(btf: &mut Btf, forgotten: &[Forgotten]) -> TypeSet {
+    let mut lost = TypeSet::new();
+    for Forgotten { section, vars, whole } in forgotten {
+        let Some((datasec, known)) = btf.find_datasec(section) else { continue };
+        let vars: TypeSet = if *whole {
+            known.vars.iter().map(|var| var.var).collect()
+        } else {
+            vars.iter().copied().collect()
+        };
+        let some = known.vars.iter().any(|var| vars.contains(var.var));
+        let emptied = some && known.vars.iter().all(|var| vars.contains(var.var));
+        for var in known.vars.iter().filter(|var| vars.contains(var.var)) {
+            lost.insert(var.var);
+        }
+        if *whole || emptied {
+            lost.insert(datasec);
+        }
+        btf.remove_vars(section, |var| vars.contains(var));
+    }
+    lost
+}

@@ -1,0 +1,119 @@
+//! Parts of the object that went or stayed, and why.
+
+use std::fmt::{self, Display, Formatter};
+
+use serde::Serialize;
+
+use super::Location;
+
+/// What kind of part it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PartKind {
+    /// A program that the kernel calls.
+    Program,
+    /// A function that programs call.
+    Subprogram,
+    /// A map.
+    Map,
+    /// A section of data.
+    Section,
+    /// An undefined symbol.
+    Extern,
+}
+
+/// A part of the object that is no longer in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeadReport {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: PartKind,
+    /// What has used it: code that can no longer run, or what is dead itself.
+    pub last_used_by: Vec<String>,
+    /// Why that no longer does; none if the user did not name it, or nothing used it.
+    pub cause: Option<Cause>,
+}
+
+/// Why code can no longer run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Cause {
+    /// The decided branch that it lay behind.
+    pub at: Location,
+    /// What the branch was decided by, as `variable = value`; empty if it is not known.
+    pub conditions: Vec<String>,
+}
+
+/// A map or section of data that stays although no live code names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeptReport {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: PartKind,
+    /// Why it stays.
+    #[serde(flatten)]
+    pub reason: KeepReason,
+}
+
+/// Why something stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "reason")]
+#[non_exhaustive]
+pub enum KeepReason {
+    /// The user said so.
+    Asked,
+    /// Its declaration tag says so.
+    Tagged,
+    /// It is pinned: others can have it open.
+    Pinned,
+    /// Map definitions of its section name each other by number.
+    Numbered,
+    /// No program of the object has used it in the first place.
+    NeverUsed,
+    /// Variables in it can still be set.
+    Open,
+    /// Data that stays holds it.
+    Held {
+        /// What holds it.
+        by: String,
+    },
+}
+
+/// `map stats: last used by handle_dbg, dead since cfg.debug = false`.
+impl Display for DeadReport {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            PartKind::Program => "program",
+            PartKind::Subprogram => "subprogram",
+            PartKind::Map => "map",
+            PartKind::Section => "section",
+            PartKind::Extern => "extern",
+        };
+        write!(f, "{kind} {}: ", self.name)?;
+        match self.last_used_by.as_slice() {
+            [] => f.write_str("not used")?,
+            users => write!(f, "last used by {}", users.join(", "))?,
+        }
+        match &self.cause {
+            None => Ok(()),
+            Some(cause) if cause.conditions.is_empty() => write!(f, ", dead since {}", cause.at),
+            Some(cause) => write!(f, ", dead since {}", cause.conditions.join(", ")),
+        }
+    }
+}
+
+impl Display for KeptReport {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.name)?;
+        match &self.reason {
+            KeepReason::Asked => f.write_str("kept as asked"),
+            KeepReason::Tagged => f.write_str("tagged bpfold:keep"),
+            KeepReason::Pinned => f.write_str("pinned"),
+            KeepReason::Numbered => f.write_str("maps of its section name each other by number"),
+            KeepReason::NeverUsed => f.write_str("no program has used it in the first place"),
+            KeepReason::Open => f.write_str("variables in it can still be set"),
+            KeepReason::Held { by } => write!(f, "{by} holds it"),
+        }
+    }
+}
