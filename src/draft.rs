@@ -90,7 +90,7 @@ impl Draft {
     fn has_changed(&self, original: &crate::Object) -> bool {
         let removed = !self.sections.is_empty() || !self.symbols.is_empty();
         removed
-            || !self.forgotten.is_empty()
+            || self.forgotten.iter().any(|forgotten| forgotten.whole || !forgotten.vars.is_empty())
             || self.elf != original.elf
             || self.ext != original.ext
             || self.btf != original.btf
