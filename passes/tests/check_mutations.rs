@@ -306,7 +306,7 @@ fn other_edge(f: &mut Function, block: Block, at: usize, choice: u64) -> Option<
     let layout = f.layout().to_vec();
     let to = layout[choice as usize % layout.len()];
     match f.terminator(block) {
-        Some(inst) if choice % 3 != 0 => {
+        Some(inst) if !choice.is_multiple_of(3) => {
             f.op(inst).target().filter(|&&old| old != to)?;
             f.set_target(inst, to);
         }
