@@ -255,8 +255,11 @@ impl<'o> Fold<'o> {
             let log = pass::fold(&mut program, &options)?;
             let live = scope.live(&program, &entered, &log, &stay);
             // Less can be folded in a function that grows, and then more is needed again.
-            let back: Vec<Func> =
-                gone.iter().copied().filter(|func| live.nodes.contains(&Node::Func(*func))).collect();
+            let back: Vec<Func> = gone
+                .iter()
+                .copied()
+                .filter(|func| live.nodes.contains(&Node::Func(*func)))
+                .collect();
             if !back.is_empty() {
                 gone.retain(|func| !back.contains(func));
                 stay.extend(back);

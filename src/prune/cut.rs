@@ -17,7 +17,8 @@ impl Cuts {
     /// What stays moves by multiples of `align`, so that its alignment stays. Bytes of
     /// neighbouring ranges count as one range.
     fn new(ranges: &[Range<u64>], align: u64) -> Cuts {
-        let mut ranges: Vec<Range<u64>> = ranges.iter().filter(|r| !r.is_empty()).cloned().collect();
+        let mut ranges: Vec<Range<u64>> =
+            ranges.iter().filter(|r| !r.is_empty()).cloned().collect();
         ranges.sort_by_key(|range| range.start);
         let mut cuts: Vec<Range<u64>> = Vec::new();
         for range in ranges {

@@ -34,7 +34,8 @@ pub(crate) fn check_globals(
         }
     }
     for (index, section) in draft.elf.sections.iter() {
-        let named = draft.elf.symbols_in(index).next().is_some() || section.content_size() != Some(0);
+        let named =
+            draft.elf.symbols_in(index).next().is_some() || section.content_size() != Some(0);
         if is_data_map(section) && named && !draft.sections.contains(&index) {
             places.push(format!("{} is still there", draft.elf.section_id(index).name));
         }

@@ -99,7 +99,8 @@ impl Graph {
                 }
             }
             let empty = func.opaque.is_none() && func.layout().is_empty();
-            for &into in links.funcs.get(id).filter(|_| !empty).into_iter().flat_map(|l| &l.runs_into)
+            for &into in
+                links.funcs.get(id).filter(|_| !empty).into_iter().flat_map(|l| &l.runs_into)
             {
                 self.need(Node::Func(id), Node::Func(into), Need::Code);
             }

@@ -106,19 +106,21 @@ impl Maps {
     fn read_section(&mut self, object: &Object, index: SectionIndex, section: &Section) {
         let size = section.content_size().unwrap_or(0);
         let symbols = object.elf().symbols_in(index);
-        let named =
-            symbols.filter(|(_, symbol)| matches!(symbol.kind, SymbolKind::Object | SymbolKind::None));
+        let named = symbols
+            .filter(|(_, symbol)| matches!(symbol.kind, SymbolKind::Object | SymbolKind::None));
         let mut starts: Vec<(u64, u64, &[u8])> = named
             .filter(|(_, symbol)| !symbol.name.is_empty() && symbol.value < size)
             .map(|(_, symbol)| (symbol.value, symbol.size, symbol.name.as_slice()))
             .collect();
         starts.sort();
         starts.dedup_by_key(|(start, ..)| *start);
-        let ends: Vec<u64> = starts.iter().skip(1).map(|(start, ..)| *start).chain([size]).collect();
+        let ends: Vec<u64> =
+            starts.iter().skip(1).map(|(start, ..)| *start).chain([size]).collect();
         let legacy = section.name != b".maps";
-        let datasec = object.btf().filter(|_| !legacy).and_then(|btf| {
-            btf.find_datasec(".maps").map(|(_, datasec)| (btf, datasec))
-        });
+        let datasec = object
+            .btf()
+            .filter(|_| !legacy)
+            .and_then(|btf| btf.find_datasec(".maps").map(|(_, datasec)| (btf, datasec)));
         let first = self.defs.len();
         for ((start, len, name), next) in starts.into_iter().zip(ends) {
             let len = if len == 0 || legacy { next - start } else { len };
@@ -180,9 +182,9 @@ impl Maps {
         for (func, link) in links.funcs.iter() {
             let entry = program.funcs.get(func).is_some_and(|f| f.linkage == Linkage::Entry);
             let section = object.elf().section_id(link.section).name;
-            let slot = section.rsplit_once('/').filter(|(prefix, _)| {
-                tail.prefix.as_ref().is_none_or(|wanted| wanted == prefix)
-            });
+            let slot = section
+                .rsplit_once('/')
+                .filter(|(prefix, _)| tail.prefix.as_ref().is_none_or(|wanted| wanted == prefix));
             if let Some(Ok(slot)) = slot.map(|(_, slot)| slot.parse()).filter(|_| entry) {
                 def.slots.entry(slot).or_insert(func);
             }
@@ -230,7 +232,10 @@ fn definition(btf: &Btf, var: TypeId) -> Option<&Composite> {
 /// The type without qualifiers and names.
 fn plain(btf: &Btf, mut ty: TypeId) -> TypeId {
     // BTF that was read has no cycles through these.
-    while let Kind::Typedef(to) | Kind::Const(to) | Kind::Volatile(to) | Kind::Restrict(to)
+    while let Kind::Typedef(to)
+    | Kind::Const(to)
+    | Kind::Volatile(to)
+    | Kind::Restrict(to)
     | Kind::TypeTag(to) = btf.ty(ty).kind
     {
         ty = to;

@@ -151,8 +151,17 @@ impl<'o> Scope<'o> {
             .collect();
         let mut before = graph.reach(funcs.iter().chain(&unnamed).copied());
 
-        let mut scope =
-            Scope { object, options, maps, graph, tails, before: BTreeSet::new(), roots: funcs, kept: Vec::new(), holding: BTreeSet::new() };
+        let mut scope = Scope {
+            object,
+            options,
+            maps,
+            graph,
+            tails,
+            before: BTreeSet::new(),
+            roots: funcs,
+            kept: Vec::new(),
+            holding: BTreeSet::new(),
+        };
         scope.choose_functions();
         scope.choose_maps(&unnamed);
         scope.choose_sections(&unnamed, open, closed);
@@ -210,8 +219,7 @@ impl<'o> Scope<'o> {
         for (index, section) in self.object.elf().sections.iter() {
             let node = Node::Data(index);
             let name = String::from_utf8_lossy(&section.name);
-            let goes = closed.contains(&index)
-                || is_data_map(section) && self.options.no_globals;
+            let goes = closed.contains(&index) || is_data_map(section) && self.options.no_globals;
             let why = if !is_data(section) {
                 continue;
             } else if matches(&self.options.keep_maps, &name) {
@@ -248,7 +256,8 @@ impl<'o> Scope<'o> {
     /// The functions that go: they have died, or the user has named other roots.
     pub fn gone(&self, live: &Live) -> BTreeSet<Func> {
         let only = !self.options.entries.is_empty();
-        let dropped: BTreeSet<Func> = options::functions(self.object, &self.options.drops).collect();
+        let dropped: BTreeSet<Func> =
+            options::functions(self.object, &self.options.drops).collect();
         let funcs = self.object.program().funcs.keys();
         funcs
             .filter(|func| {
@@ -273,9 +282,9 @@ impl<'o> Scope<'o> {
     pub fn check_drops(&self, live: &Live) -> Result<(), PruneError> {
         for func in options::functions(self.object, &self.options.drops) {
             let users = live.graph.users(Node::Func(func));
-            let holder = users.iter().find(|(user, need)| {
-                *need == graph::Need::Data && live.nodes.contains(user)
-            });
+            let holder = users
+                .iter()
+                .find(|(user, need)| *need == graph::Need::Data && live.nodes.contains(user));
             if let Some((holder, _)) = holder {
                 return Err(PruneError::Held {
                     program: self.object.program().funcs[func].name.clone(),

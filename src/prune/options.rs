@@ -6,8 +6,8 @@ use bpfold_passes::entity::Func;
 use bpfold_passes::ir::{Function, Linkage};
 use wildmatch::WildMatch;
 
-use super::maps::{MapDef, Maps};
 use super::PruneError;
+use super::maps::{MapDef, Maps};
 use crate::Object;
 
 /// What the user says about the parts of an object that are used. Patterns have `*` and `?`.

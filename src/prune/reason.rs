@@ -116,10 +116,16 @@ struct Finder<'a> {
 impl Finder<'_> {
     fn dead(&mut self, node: Node) -> DeadReport {
         let users = self.scope.graph.users(node);
-        let users = users.iter().filter(|(user, _)| *user != node && self.scope.before.contains(user));
+        let users =
+            users.iter().filter(|(user, _)| *user != node && self.scope.before.contains(user));
         let last_used_by = users.map(|(user, _)| self.scope.name(*user)).collect();
         let cause = self.cause(node);
-        DeadReport { name: self.scope.name(node), kind: kind(self.scope, node), last_used_by, cause }
+        DeadReport {
+            name: self.scope.name(node),
+            kind: kind(self.scope, node),
+            last_used_by,
+            cause,
+        }
     }
 
     /// Goes up from what is dead to live functions that no longer need what leads to it.
@@ -278,9 +284,7 @@ impl Finder<'_> {
 /// The blocks that give the index of a tail call, in `r3`, this value: paths with several
 /// values share the call.
 fn index_is_set(function: &Function, slot: u32) -> impl Iterator<Item = Block> + '_ {
-    let sets = move |op: &Op| {
-        matches!(op, Op::Mov { dst: Reg::R3, src: Operand::Imm(imm), .. } if *imm as u32 == slot)
-    };
+    let sets = move |op: &Op| matches!(op, Op::Mov { dst: Reg::R3, src: Operand::Imm(imm), .. } if *imm as u32 == slot);
     function.insts().filter(move |(_, inst)| sets(function.op(*inst))).map(|(block, _)| block)
 }
 
@@ -296,7 +300,9 @@ struct Decided {
 fn decided(function: &Function, func: Func, log: &FoldLog) -> Vec<Decided> {
     let mut list: Vec<Decided> = Vec::new();
     for event in &log.events {
-        let Event::BranchDecided { func: at, slot: Some(slot), taken, .. } = *event else { continue };
+        let Event::BranchDecided { func: at, slot: Some(slot), taken, .. } = *event else {
+            continue;
+        };
         if at != func || list.iter().any(|known| known.slot == slot) {
             continue;
         }

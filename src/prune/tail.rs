@@ -78,9 +78,11 @@ pub(crate) fn tail_calls(
                     return;
                 }
                 let maps = match state.reg(Reg::R2) {
-                    Value::Map(map) => {
-                        maps.of(object, map).filter(|map| filled.contains(map)).into_iter().collect()
-                    }
+                    Value::Map(map) => maps
+                        .of(object, map)
+                        .filter(|map| filled.contains(map))
+                        .into_iter()
+                        .collect(),
                     _ => filled.clone(),
                 };
                 let index = state.reg(Reg::R3).number();

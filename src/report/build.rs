@@ -105,12 +105,7 @@ fn open(variables: &Variables<'_>) -> Vec<OpenVariable> {
     .collect()
 }
 
-fn notes(
-    object: &Object,
-    log: &FoldLog,
-    draft: &Draft,
-    kept: &[&Variable],
-) -> Vec<Note> {
+fn notes(object: &Object, log: &FoldLog, draft: &Draft, kept: &[&Variable]) -> Vec<Note> {
     let mut notes = Vec::new();
     for (id, func) in object.program().funcs.iter() {
         if let Some(opaque) = &func.opaque {

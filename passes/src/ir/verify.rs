@@ -76,9 +76,8 @@ pub fn verify(program: &Program) -> Result<(), VerifyError> {
         for_each_mention(func, |func, _| named[func] = true);
     }
     // A function without code has been dropped: nothing may name it.
-    let dropped = |id: Func, func: &Function| {
-        func.opaque.is_none() && func.layout().is_empty() && !named[id]
-    };
+    let dropped =
+        |id: Func, func: &Function| func.opaque.is_none() && func.layout().is_empty() && !named[id];
     for (id, func) in program.funcs.iter().filter(|(id, func)| !dropped(*id, func)) {
         verify_function(program, id, func)?;
     }
