@@ -249,7 +249,6 @@ impl<'o> Fold<'o> {
         }
         loop {
             let mut program = original.clone();
-            clear(&mut program, &gone);
             let entered = scope.entered(&gone);
             options.roots = Some(entered.clone());
             let log = pass::fold(&mut program, &options)?;

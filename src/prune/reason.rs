@@ -155,7 +155,12 @@ impl Finder<'_> {
         let decided = decided(function, func, self.log);
         let keeps = |cut: &[(Block, Block)]| {
             let reached = reached(function, cut);
-            uses.iter().all(|block| !reached.contains(block))
+            uses.iter().all(|&(from, to)| match from {
+                None => !reached.contains(&to),
+                Some(from) => {
+                    !reached.contains(&from) || !reached_from(function, from, cut).contains(&to)
+                }
+            })
         };
         let all: Vec<(Block, Block)> = decided.iter().map(|branch| branch.edge).collect();
         if uses.is_empty() || !keeps(&all) {
@@ -167,7 +172,7 @@ impl Finder<'_> {
             None => {
                 let leads = |branch: &&Decided| {
                     let from = reached_from(function, branch.edge.1, &[]);
-                    uses.iter().any(|block| from.contains(block))
+                    uses.iter().any(|(_, to)| from.contains(to))
                 };
                 decided.iter().filter(leads).take(MANY).collect()
             }
@@ -184,8 +189,9 @@ impl Finder<'_> {
         Some(Cause { at: (self.lines)(func, Some(first.slot)), conditions })
     }
 
-    /// The blocks of a function that need a node.
-    fn uses(&self, func: Func, dead: Node, need: Need) -> BTreeSet<Block> {
+    /// The blocks of a function that need a node, or pairs of a block that sets the index of
+    /// a tail call and the block of the call.
+    fn uses(&self, func: Func, dead: Node, need: Need) -> BTreeSet<(Option<Block>, Block)> {
         let Scope { object, maps, .. } = self.scope;
         let function = &object.program().funcs[func];
         let mut blocks = BTreeSet::new();
@@ -193,16 +199,19 @@ impl Finder<'_> {
             match need {
                 Need::Code | Need::Data | Need::Tag => {
                     if named(object, maps, function.op(inst)) == Some(dead) {
-                        blocks.insert(block);
+                        blocks.insert((None, block));
                     }
                 }
                 Need::TailCall if is_tail_call(function.op(inst)) => {
                     let at = function.inst(inst).origin;
                     let mut slots = self.slots(func, at, dead).peekable();
                     match slots.peek() {
-                        Some((_, true)) => blocks.extend([block]),
+                        Some((_, true)) => {
+                            blocks.insert((None, block));
+                        }
                         Some((_, false)) => slots.for_each(|(slot, _)| {
-                            blocks.extend(index_is_set(function, slot));
+                            let sets = index_is_set(function, slot);
+                            blocks.extend(sets.map(|set| (Some(set), block)));
                         }),
                         None => {}
                     }

@@ -1,6 +1,5 @@
 //! Structural checks of a program: what every pass may rely on and must keep.
 
-use crate::analysis::calls::for_each_mention;
 use crate::entity::{Block, Entity, Func, Inst, PerEntity};
 use crate::ir::{Function, Program};
 use crate::isa::{Callee, Imm64, Op, Reg};
@@ -9,7 +8,7 @@ use crate::isa::{Callee, Imm64, Op, Reg};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// A function with neither blocks nor an opaque body, which another one names.
+    /// A function with neither blocks nor an opaque body.
     #[error("{func}: no code")]
     Empty {
         /// The function.
@@ -71,14 +70,7 @@ pub enum VerifyError {
 
 /// Checks every function of `program`.
 pub fn verify(program: &Program) -> Result<(), VerifyError> {
-    let mut named = PerEntity::with_default(false);
-    for func in program.funcs.values() {
-        for_each_mention(func, |func, _| named[func] = true);
-    }
-    // A function without code has been dropped: nothing may name it.
-    let dropped =
-        |id: Func, func: &Function| func.opaque.is_none() && func.layout().is_empty() && !named[id];
-    for (id, func) in program.funcs.iter().filter(|(id, func)| !dropped(*id, func)) {
+    for (id, func) in program.funcs.iter() {
         verify_function(program, id, func)?;
     }
     Ok(())
