@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bpfold::report::Report;
+use bpfold::report::{PartKind, Report};
 use bpfold::variables::Variables;
 use bpfold::{Fold, Object};
 
@@ -61,6 +61,12 @@ impl Case {
         let folded = fold.verify_each(true).run()?;
         let name = format!("{name} {setting:?}");
         Ok(Self { name, original, folded: folded.bytes, report: folded.report })
+    }
+
+    /// The programs that nothing enters any more.
+    pub fn dropped_programs(&self) -> impl Iterator<Item = &str> {
+        let dead = self.report.dead.iter().filter(|dead| dead.kind == PartKind::Program);
+        dead.map(|dead| dead.name.as_str())
     }
 
     /// What is larger than before: the file, or a function.

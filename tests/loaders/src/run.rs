@@ -2,7 +2,8 @@
 //!
 //! The original is loaded twice and the folded object runs between the two: where both
 //! originals agree on a result or on a map's element, the folded object must agree too. That
-//! leaves out what depends on time. What asks for random numbers is left out as a whole.
+//! leaves out what depends on time. What asks for random numbers is left out as a whole. A map
+//! that was dropped must be one that no run of the original writes to.
 
 use std::collections::BTreeMap;
 
@@ -33,6 +34,8 @@ pub struct Counts {
     pub unsteady: usize,
     /// Elements of maps that were compared.
     pub elements: usize,
+    /// Elements of maps that were dropped, which the original left as they were.
+    pub dropped_elements: usize,
     /// Elements that depend on more than the input.
     pub unsteady_elements: usize,
 }
@@ -189,10 +192,14 @@ pub fn compare(case: &Case, counts: &mut Counts) -> Vec<String> {
     for object in [&mut first, &mut folded, &mut second] {
         prepare(object);
     }
+    let start = elements(&first);
     let programs = counts.programs;
     for program in first.progs_mut() {
         let Some(kind) = kind(&program) else { continue };
         let name = program.name();
+        if case.dropped_programs().any(|dropped| name == dropped) {
+            continue;
+        }
         let find = |object: &Object, seed| {
             let found = object.progs_mut().find(|program| program.name() == name);
             found.map(|program| run(&program, &kind, seed))
@@ -222,8 +229,17 @@ pub fn compare(case: &Case, counts: &mut Counts) -> Vec<String> {
     counts.objects += 1;
     let (before, after, again) = (elements(&first), elements(&folded), elements(&second));
     for (key, value) in &before {
+        // libbpf names a section's map after the object and the section.
+        let section = key.0.find('.').map(|dot| &key.0[dot..]);
+        let dropped = || {
+            let dropped = &case.report.dropped;
+            dropped.maps.contains(&key.0)
+                || dropped.sections.iter().any(|s| Some(s.as_str()) == section)
+        };
         if again.get(key) != Some(value) {
             counts.unsteady_elements += 1;
+        } else if !after.contains_key(key) && dropped() && start.get(key) == Some(value) {
+            counts.dropped_elements += 1;
         } else if after.get(key) == Some(value) {
             counts.elements += 1;
         } else {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::cases::Case;
+
 /// By a program's name, the number of instructions that were loaded, or why it was refused.
 pub type Verdicts = BTreeMap<String, Result<usize, String>>;
 
@@ -16,6 +18,8 @@ pub struct Counts {
     pub loaded: usize,
     /// Those that did not load before, and do now.
     pub gained: usize,
+    /// Those that loaded and are no longer in the object, for a reason that the report gives.
+    pub dropped: usize,
     /// Instructions that the originals' programs were loaded with.
     pub before: usize,
     /// The same for the folded ones.
@@ -23,8 +27,13 @@ pub struct Counts {
 }
 
 /// Compares the verdicts on an object and on its folded form: what loaded loads, with no more
-/// instructions. Gives a line for each program where that is not so.
-pub fn regressions(before: &Verdicts, after: &Verdicts, counts: &mut Counts) -> Vec<String> {
+/// instructions, unless it was dropped. Gives a line for each program where that is not so.
+pub fn regressions(
+    case: &Case,
+    before: &Verdicts,
+    after: &Verdicts,
+    counts: &mut Counts,
+) -> Vec<String> {
     let mut lines = Vec::new();
     counts.objects += 1;
     counts.programs += before.len();
@@ -44,6 +53,7 @@ pub fn regressions(before: &Verdicts, after: &Verdicts, counts: &mut Counts) -> 
                 }
             }
             Some(Err(error)) => lines.push(format!("{name}: {error}")),
+            None if case.dropped_programs().any(|dropped| dropped == name) => counts.dropped += 1,
             None => lines.push(format!("{name} is not there")),
         }
     }

@@ -22,7 +22,7 @@ fn compare(loader: &str, least: usize, verdicts: impl Fn(&[u8], &str) -> Result<
         };
         match verdicts(&case.folded, &case.name) {
             Ok(after) => {
-                let lines = regressions(&before, &after, &mut counts);
+                let lines = regressions(&case, &before, &after, &mut counts);
                 wrong.extend(lines.into_iter().map(|line| format!("{}: {line}", case.name)));
             }
             Err(error) => wrong.push(format!("{}: {error}", case.name)),

@@ -74,7 +74,7 @@ fn corpus_loads_as_before() {
                 let Ok(before) = loader.verdicts(&case.original) else { continue };
                 match loader.verdicts(&case.folded) {
                     Ok(after) => {
-                        let lines = regressions(&before, &after, counts);
+                        let lines = regressions(&case, &before, &after, counts);
                         wrong.extend(lines.iter().map(|line| format!("{}: {line}", case.name)));
                     }
                     Err(error) => wrong.push(format!("{}: {error}", case.name)),
