@@ -9,7 +9,6 @@ mod dump;
 mod error;
 mod files;
 mod fold;
-mod kernel;
 mod manual;
 mod summary;
 mod table;

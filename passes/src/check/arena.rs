@@ -168,12 +168,6 @@ impl Arena {
         if abs.is_single() { self.intern(Term::Address(base), abs) } else { self.opaque(abs) }
     }
 
-    /// An address that is not 0, for bases that could be.
-    pub fn address_not_null(&mut self, base: Base) -> Sym {
-        let abs = Abs { num: Num::range(1, u64::MAX), ..Abs::address(base) };
-        self.intern(Term::Address(base), abs)
-    }
-
     /// Frame bytes that nothing was stored to.
     pub fn initial(&mut self, offset: i64, len: u32) -> Sym {
         let num = if len < 8 { Num::range(0, u64::MAX >> (64 - 8 * len)) } else { Num::ALL };
@@ -226,8 +220,12 @@ impl Arena {
                 let wide = self.alu64(op, a, count);
                 self.low(wide)
             }
-            (AluOp::SDiv | AluOp::SMod, Some(_))
-            | (AluOp::SDiv | AluOp::SMod | AluOp::Lsh | AluOp::Rsh | AluOp::Arsh, None) => {
+            (AluOp::SDiv | AluOp::SMod, _) => {
+                let (a, b) = (self.sign_extend(Size::W, a), self.sign_extend(Size::W, b));
+                let wide = self.alu64(op, a, b);
+                self.low(wide)
+            }
+            (AluOp::Lsh | AluOp::Rsh | AluOp::Arsh, None) => {
                 match (self.abs(a).as_number(), self.abs(b).as_number()) {
                     (Some(x), Some(y)) => self.number(isa::alu(Width::W32, op, x, y)),
                     _ => self.intern(Term::Alu32(op, a, b), Abs::half(Width::W32)),

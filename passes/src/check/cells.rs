@@ -105,6 +105,18 @@ impl Cells {
         self.0.insert(position, cell);
     }
 
+    /// Cuts cells where those of another frame begin or end.
+    pub fn align(&mut self, arena: &mut Arena, endian: Endian, other: &Cells) {
+        for cut in other.iter().flat_map(|cell| [cell.at, cell.end()]) {
+            let i = self.0.partition_point(|cell| cell.end() <= cut);
+            if let Some(cell) = self.0.get(i).copied().filter(|cell| cell.at < cut) {
+                let parts = [(cell.at, cut), (cut, cell.end())];
+                let parts = parts.map(|(at, end)| cell.part(arena, endian, at, end));
+                self.0.splice(i..=i, parts);
+            }
+        }
+    }
+
     /// The bytes from `at` to `end` in pieces, where they have a cell and where not
     /// ([`Sym::MISSING`]).
     pub fn pieces(&self, arena: &mut Arena, endian: Endian, at: i64, end: i64) -> Vec<Cell> {

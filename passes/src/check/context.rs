@@ -38,7 +38,9 @@ fn cells(arena: &mut Arena, facts: &FrameFacts) -> Cells {
 /// The state in which a function is entered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    args: [Abs; 5],
+    /// What each argument can be in the original; then in the rewritten program, where that
+    /// is not known to be the same.
+    args: [(Abs, Option<Abs>); 5],
     parents: Vec<FrameFacts>,
 }
 
@@ -48,16 +50,24 @@ const WIDEN_AFTER: u32 = 8;
 impl Entry {
     /// Somebody outside enters: any arguments, and frames that the function's own is not in.
     pub fn unknown() -> Entry {
-        Entry { args: [Abs::CONTEXT; 5], parents: Vec::new() }
+        Entry { args: [(Abs::CONTEXT, None); 5], parents: Vec::new() }
+    }
+
+    /// The kernel enters a program: the context is in `r1`.
+    pub fn program() -> Entry {
+        let mut entry = Entry::unknown();
+        entry.args[0].0 = Abs::address(Base::Ctx(0));
+        entry
     }
 
     /// A static function is called in a state. `passes_frame`: an argument can be an address
     /// in a frame. The frame that is passed is the original's: where the rewritten function
     /// reads that argument, the other one is the same.
     pub fn call(arena: &Arena, state: &State, passes_frame: bool) -> Entry {
-        let mut args = [Abs::PLAIN; 5];
+        let mut args = [(Abs::PLAIN, None); 5];
         for (arg, reg) in args.iter_mut().zip(Reg::arguments()) {
-            *arg = arena.abs(state.reg(0, reg)).deeper();
+            let (a, b) = (state.reg(0, reg), state.reg(1, reg));
+            *arg = (arena.abs(a).deeper(), (a != b).then(|| arena.abs(b).deeper()));
         }
         let own = state.sides.first().filter(|_| passes_frame);
         let own = own.map(|side| facts(arena, &side.frame, Abs::deeper)).unwrap_or_default();
@@ -70,7 +80,9 @@ impl Entry {
         let before = self.clone();
         let widen = joins > WIDEN_AFTER;
         for (a, b) in self.args.iter_mut().zip(&other.args) {
-            *a = a.join(b, widen);
+            let differing = a.1.is_some() || b.1.is_some();
+            let rewritten = a.1.unwrap_or(a.0).join(&b.1.unwrap_or(b.0), widen);
+            *a = (a.0.join(&b.0, widen), differing.then_some(rewritten));
         }
         self.parents.truncate(other.parents.len());
         for (a, b) in self.parents.iter_mut().zip(&other.parents) {
@@ -83,12 +95,12 @@ impl Entry {
     /// not read need not be the same in both programs.
     pub fn state(&self, arena: &mut Arena, sides: usize, read: RegSet) -> State {
         let mut state = State::start(arena, sides);
-        for (reg, abs) in Reg::arguments().zip(&self.args) {
-            let sym = arena.opaque(*abs);
+        for (reg, (original, rewritten)) in Reg::arguments().zip(&self.args) {
+            let sym = arena.opaque(*original);
+            state.set(0, reg, sym);
             if read.contains(reg) {
-                state.set_both(reg, sym);
-            } else {
-                state.set(0, reg, sym);
+                let other = rewritten.map_or(sym, |abs| arena.opaque(abs));
+                state.set(1, reg, other);
             }
         }
         for facts in &self.parents {

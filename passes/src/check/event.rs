@@ -6,7 +6,7 @@ use crate::check::cells::{self, FRAME};
 use crate::check::context::{Entry, Exit, reaches_frame};
 use crate::check::exec::Machine;
 use crate::check::refusal::Reason;
-use crate::check::state::{Bytes, ORIGINAL, REWRITTEN, State, anything, plain};
+use crate::check::state::{ORIGINAL, REWRITTEN, State, anything, plain};
 use crate::check::value::{Abs, Base};
 use crate::entity::{EntityVec, Func};
 use crate::helpers::{Access, Arg, Extent, Helper, Indirect, Ret};
@@ -22,6 +22,9 @@ pub struct Summary {
     pub exit: Option<Exit>,
     /// Whether a call tells nothing of what it does.
     pub unknown: bool,
+    /// Whether it was rewritten: then an argument that is one known value in the rewritten
+    /// program may be another in the original, if that does not matter to the function.
+    pub rewritten: bool,
 }
 
 /// Whether control goes on after an event.
@@ -170,27 +173,32 @@ impl Machine<'_> {
                     side.frame.write(&mut self.arena, endian, at, len, value);
                 }
             }
-            Base::Frame { depth: 0, .. } => {
+            base @ (Base::Frame { depth: 0, .. } | Base::Within { depth: 0, .. }) => {
                 let content = self.written(deep);
-                state.overwrite(&mut self.arena, endian, (-FRAME, 0), content);
+                let (_, low, high) = base.frame().unwrap_or((0, -FRAME, 0));
+                let bytes = (low, high.saturating_add(len.into()));
+                state.overwrite(&mut self.arena, endian, bytes, content);
             }
-            Base::Frame { depth, offset } => {
-                let index = usize::from(depth.saturating_sub(1));
-                match (state.parents.get_mut(index), offset) {
-                    (None, _) => state.touched_beyond = true,
-                    (Some(parent), Some(at)) if cells::in_frame(at, len) => {
-                        parent.cells.write(&mut self.arena, endian, at, len, value);
-                        parent.touched.add(at, at + i64::from(len));
+            base @ (Base::Frame { .. } | Base::Within { .. }) => {
+                let (depth, low, high) = base.frame().unwrap_or((u8::MAX, -FRAME, 0));
+                let end = high.saturating_add(len.into()).min(0);
+                match state.parents.get_mut(usize::from(depth.saturating_sub(1))) {
+                    None => state.touched_beyond = true,
+                    Some(parent) if low == high && cells::in_frame(low, len) => {
+                        parent.cells.write(&mut self.arena, endian, low, len, value);
+                        parent.touched.add(low, end);
                     }
-                    (Some(parent), _) => {
-                        parent.cells.clear(&mut self.arena, endian, -FRAME, 0);
-                        parent.touched = Bytes::ALL;
+                    Some(parent) => {
+                        parent.cells.clear(&mut self.arena, endian, low.max(-FRAME), end);
+                        parent.touched.add(low, end);
                     }
                 }
             }
             Base::Any { frame: true, .. } => state.overwrite_all(&mut self.arena, endian),
             Base::Any { frame: false, .. }
             | Base::Plain
+            | Base::Ctx(_)
+            | Base::OneOf { .. }
             | Base::Section { .. }
             | Base::Map(_)
             | Base::Func(_)
@@ -215,7 +223,10 @@ impl Machine<'_> {
             Base::Frame { offset: Some(at), .. } if cells::in_frame(at, len) => {
                 (at, at + i64::from(len), true)
             }
-            _ => (-FRAME, 0, false),
+            _ => match base.frame() {
+                Some((_, low, high)) => (low, high.saturating_add(len.into()), false),
+                None => (-FRAME, 0, false),
+            },
         };
         self.same_frame(state, at, end)?;
         let own = state.sides.first().filter(|_| exact);
@@ -347,9 +358,16 @@ impl Machine<'_> {
         func: Func,
         summary: &Summary,
     ) -> Result<Next, Reason> {
-        self.same_arguments(state, summary.reads.iter())?;
+        for reg in summary.reads.iter() {
+            let other = self.arena.abs(state.reg(REWRITTEN, reg));
+            let is_known = summary.rewritten && other.is_single();
+            if !is_known && !self.same_reg(state, reg) {
+                return Err(Reason::Argument(reg));
+            }
+        }
         let reaches = |reg: Reg| reaches_frame(&self.arena, state.reg(ORIGINAL, reg));
-        let reads_frame = summary.reads.iter().any(reaches);
+        let reads = |reg: Reg| reaches_frame(&self.arena, state.reg(REWRITTEN, reg));
+        let reads_frame = summary.reads.iter().any(reads);
         let passes_frame = Reg::arguments().any(reaches);
         if reads_frame {
             self.same_frame(state, -FRAME, 0)?;
@@ -373,8 +391,8 @@ impl Machine<'_> {
         for &sym in &args {
             let base = self.arena.abs(sym).base;
             if base.may_be_own_frame() || (deep && base.may_be_frame()) {
-                let from = match base {
-                    Base::Frame { depth: 0, offset: Some(at) } if !deep => at,
+                let from = match base.frame() {
+                    Some((0, low, _)) if !deep => low,
                     _ => -FRAME,
                 };
                 self.same_frame(state, from, 0)?;
@@ -395,26 +413,28 @@ impl Machine<'_> {
         let base = self.arena.abs(address).base;
         match base {
             _ if deep && base.may_be_frame() => state.overwrite_all(&mut self.arena, endian),
-            Base::Frame { depth: 0, offset } => {
-                let from = offset.unwrap_or(-FRAME);
-                let end = offset.map_or(0, |at| at.saturating_add(len));
+            Base::Frame { depth: 0, .. } | Base::Within { depth: 0, .. } => {
+                let (_, low, high) = base.frame().unwrap_or((0, -FRAME, 0));
                 let content = self.written(false);
-                state.overwrite(&mut self.arena, endian, (from, end), content);
+                let bytes = (low, high.saturating_add(len));
+                state.overwrite(&mut self.arena, endian, bytes, content);
             }
-            Base::Frame { depth, offset } => {
-                let index = usize::from(depth.saturating_sub(1));
-                let Some(parent) = state.parents.get_mut(index) else {
+            Base::Frame { .. } | Base::Within { .. } => {
+                let (depth, low, high) = base.frame().unwrap_or((u8::MAX, -FRAME, 0));
+                let Some(parent) = state.parents.get_mut(usize::from(depth.saturating_sub(1)))
+                else {
                     state.touched_beyond = true;
                     return;
                 };
-                let from = offset.unwrap_or(-FRAME).max(-FRAME);
-                let end = offset.map_or(0, |at| at.saturating_add(len)).min(0);
+                let (from, end) = (low.max(-FRAME), high.saturating_add(len).min(0));
                 parent.cells.clear(&mut self.arena, endian, from, end);
                 parent.touched.add(from, end);
             }
             Base::Any { frame: true, .. } => state.overwrite_all(&mut self.arena, endian),
             Base::Any { frame: false, .. }
             | Base::Plain
+            | Base::Ctx(_)
+            | Base::OneOf { .. }
             | Base::Section { .. }
             | Base::Map(_)
             | Base::Func(_)
@@ -490,11 +510,9 @@ impl Machine<'_> {
             | Arg::CallbackCtx
             | Arg::Variadic => i64::MAX,
         };
-        match base {
-            Base::Frame { offset: Some(at), .. } => {
-                self.same_frame(state, at, at.saturating_add(len))
-            }
-            _ => self.same_frame(state, -FRAME, 0),
+        match base.frame() {
+            Some((_, low, high)) => self.same_frame(state, low, high.saturating_add(len)),
+            None => self.same_frame(state, -FRAME, 0),
         }
     }
 }

@@ -13,6 +13,10 @@ use crate::entity::{Core, Extern, Func};
 use crate::ir::{ExternValue, InstData, Op, Program};
 use crate::isa::{self, AluOp, Endian, Imm64, Operand, Reg, Size, Width};
 
+/// Where 4-byte loads of a context give addresses: `data`, `data_end` and `data_meta` of
+/// `struct xdp_md` (0, 4, 8) and of `struct __sk_buff` (76, 80, 140).
+const CONTEXT_ADDRESSES: [i64; 6] = [0, 4, 8, 76, 80, 140];
+
 /// A load of the original from memory that is not known: what it gave.
 struct Loaded {
     home: Home,
@@ -241,9 +245,6 @@ impl<'a> Machine<'a> {
             }
             Imm64::Extern(ext) => match self.program.externs.get(ext).map(|e| &e.value) {
                 Some(Some(ExternValue::Absent)) => self.arena.number(0),
-                Some(Some(ExternValue::Present)) => {
-                    self.arena.address_not_null(Base::Extern { ext, offset: Some(0) })
-                }
                 _ => self.arena.address(Base::Extern { ext, offset: Some(0) }),
             },
             Imm64::Pseudo { src, imm, next_imm } => self.arena.pseudo(src, imm, next_imm),
@@ -278,7 +279,12 @@ impl<'a> Machine<'a> {
         }
         if base.may_be_own_frame() {
             let endian = self.endian();
-            if let Some(offset) = state.differing_byte(&mut self.arena, endian, -FRAME, 0) {
+            let (at, end) = match base.frame() {
+                Some((_, low, high)) => (low, high + i64::from(size.bytes())),
+                None => (-FRAME, 0),
+            };
+            let (at, end) = (at.max(-FRAME), end.min(0));
+            if let Some(offset) = state.differing_byte(&mut self.arena, endian, at, end) {
                 return Err(Reason::Frame { offset });
             }
         }
@@ -337,8 +343,10 @@ impl<'a> Machine<'a> {
         let narrow = Abs::number(Num::of_size(size));
         match (base, size) {
             (Base::Any { frame: true, .. }, Size::W | Size::DW) => Abs::ANY,
-            (Base::Frame { .. }, Size::DW) => Abs::ANY,
+            (Base::Frame { .. } | Base::Within { .. }, Size::DW) => Abs::ANY,
             (Base::Any { ctx: true, .. }, Size::W | Size::DW) => Abs::PLAIN,
+            (Base::Ctx(at), Size::W) if CONTEXT_ADDRESSES.contains(&at) => Abs::PLAIN,
+            (Base::OneOf { .. }, _) => Abs::number(self.load_one_of(base, size)),
             (Base::Section { section, offset: Some(at) }, _) => {
                 let known = self.program.sections.get(section);
                 match known.and_then(|s| s.load(at, size, self.program.endian)) {
@@ -350,6 +358,24 @@ impl<'a> Machine<'a> {
             }
             _ => narrow,
         }
+    }
+
+    /// What a load of final bytes from one of some addresses can give.
+    fn load_one_of(&self, base: Base, size: Size) -> Num {
+        let any = Num::of_size(size);
+        let Some((section, offsets)) = base.offsets() else { return any };
+        let Some(known) = self.program.sections.get(section) else { return any };
+        let mut joined: Option<Num> = None;
+        for at in offsets {
+            match known.load(at, size, self.program.endian) {
+                Some((value, mask)) if mask == isa::extend(size, u64::MAX) => {
+                    let one = Num::one(value);
+                    joined = Some(joined.map_or(one, |num| num.join(&one)));
+                }
+                _ => return any,
+            }
+        }
+        joined.unwrap_or(any)
     }
 
     fn extern_bytes(&self, ext: Extern, at: i64, size: Size) -> Option<u64> {

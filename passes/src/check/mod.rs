@@ -60,7 +60,8 @@
 //!   arguments are the same, and the frame at and above each frame address among them; all of
 //!   the frame if it holds frame addresses itself.
 //! - *call of a static function*: the arguments that the rewritten callee reads are the same
-//!   (so what it does not read need not be passed); if one can be a frame address, both frames
+//!   (so what it does not read need not be passed), or each is one known value in the rewritten
+//!   program, and the callee is proven with that; if one can be a frame address, both frames
 //!   are equal. The callee is entered with the join of all its calls, and gives back the join
 //!   of its returns: what `r0` can be, and what it can have written to its callers' frames.
 //! - *instruction with an unresolved CO-RE record*: an unknown function of its operands.
@@ -86,6 +87,8 @@
 //!   and reloads, or came back from a function that got one, not from other memory and not by
 //!   other arithmetic; a helper, kfunc or global function accesses frames only at and above
 //!   the addresses that it is given, or as [`helpers`](crate::helpers) says.
+//! - The context is an address, and 4-byte loads from it give an address only where the kernel
+//!   has `data`, `data_end` and `data_meta`.
 //! - A load can be left out: it has no effect but its result.
 //! - Functions that no `roots` name are entered only by calls in the program. Whoever else
 //!   enters a function gives it the same state in both programs.
@@ -145,7 +148,7 @@ pub fn check(original: &Program, rewritten: &Program, roots: &[Func]) -> Vec<Ref
         checker.summaries[func].unknown = is_carried(function);
     }
     for &root in roots {
-        checker.enter(root, &Entry::unknown());
+        checker.enter_unknown(root);
     }
     checker.solve();
     checker.unreached();
@@ -228,9 +231,11 @@ impl Checker<'_> {
     fn set_reads(&mut self) -> bool {
         let reads = reads::arguments(self.original, |func| self.code(func));
         let mut changed = false;
-        for (summary, reads) in self.summaries.values_mut().zip(reads.values()) {
-            changed |= summary.reads != *reads;
-            summary.reads = *reads;
+        for (func, reads) in reads.iter() {
+            let rewritten = self.pairs[func].rewritten.is_some();
+            let summary = &mut self.summaries[func];
+            changed |= (summary.reads, summary.rewritten) != (*reads, rewritten);
+            (summary.reads, summary.rewritten) = (*reads, rewritten);
         }
         changed
     }
@@ -253,6 +258,16 @@ impl Checker<'_> {
         }
     }
 
+    /// Somebody outside enters a function.
+    fn enter_unknown(&mut self, func: Func) {
+        let is_program = |f: &Function| f.linkage == Linkage::Entry;
+        let entry = match self.original.funcs.get(func).is_some_and(is_program) {
+            true => Entry::program(),
+            false => Entry::unknown(),
+        };
+        self.enter(func, &entry);
+    }
+
     fn solve(&mut self) {
         while let Some(func) = self.work.pop_first() {
             self.solve_one(func);
@@ -271,7 +286,7 @@ impl Checker<'_> {
                 self.refuse(Refusal { func, block: None, inst: None, slot: None, reason });
             }
             for named in named_functions(self.pairs[func].original) {
-                self.enter(named, &Entry::unknown());
+                self.enter_unknown(named);
             }
             return;
         }
@@ -292,7 +307,10 @@ impl Checker<'_> {
         }
         for (callee, entry) in walked.entered {
             self.callers[callee].insert(func);
-            self.enter(callee, &entry.unwrap_or_else(Entry::unknown));
+            match entry {
+                Some(entry) => self.enter(callee, &entry),
+                None => self.enter_unknown(callee),
+            }
         }
     }
 
@@ -319,7 +337,7 @@ impl Checker<'_> {
             let is_global = self.original.funcs[func].linkage != Linkage::Static;
             let changed = self.pairs[func].rewritten.is_some_and(|f| !is_empty(f));
             if changed && is_global && self.entries[func].is_none() {
-                self.enter(func, &Entry::unknown());
+                self.enter_unknown(func);
                 self.solve();
             }
         }

@@ -57,6 +57,11 @@ impl Num {
         self.umax
     }
 
+    /// The smallest and the largest number, signed.
+    pub fn signed(&self) -> (i64, i64) {
+        (self.smin, self.smax)
+    }
+
     /// Bits that are 1 in some number.
     pub fn possible_bits(&self) -> u64 {
         !self.zeros

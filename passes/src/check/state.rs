@@ -294,6 +294,10 @@ impl Join<'_> {
         self.scratch.round += 1;
         self.scratch.others.clear();
         let mut joined = known.clone();
+        let mut arriving = arriving.clone();
+        self.align(&mut joined);
+        self.align(&mut arriving);
+        let arriving = &arriving;
         for (side, from) in joined.sides.iter_mut().zip(&arriving.sides) {
             for (sym, &arriving) in side.regs.iter_mut().zip(&from.regs) {
                 *sym = self.pair(*sym, arriving);
@@ -311,6 +315,14 @@ impl Join<'_> {
         };
         joined.touched_beyond |= arriving.touched_beyond || dropped(known) || dropped(arriving);
         joined
+    }
+
+    /// Cuts both programs' frames alike, so that bytes that are equal stay equal.
+    fn align(&mut self, state: &mut State) {
+        if let [a, b] = state.sides.as_mut_slice() {
+            a.frame.align(self.arena, self.endian, &b.frame);
+            b.frame.align(self.arena, self.endian, &a.frame);
+        }
     }
 
     /// The joined frame; bytes without a cell are dropped unless it is the `own` frame.

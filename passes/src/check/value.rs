@@ -3,9 +3,13 @@
 //! A value is a 64-bit number ([`Num`]) with what it can be the address of ([`Base`]), and
 //! whether it can be uninitialised. Order: inclusion; join is that of the parts.
 
+use crate::check::cells::FRAME;
 use crate::check::num::Num;
 use crate::entity::{Extern, Func, Map, Section};
 use crate::isa::{AluOp, Width};
+
+/// Addresses that [`Base::OneOf`] can hold.
+pub const MANY: usize = 4;
 
 /// What a value can be the address of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +22,24 @@ pub enum Base {
         depth: u8,
         /// Bytes from the frame's `r10`; none if it can be any.
         offset: Option<i64>,
+    },
+    /// An address in a frame, at an offset that is not known exactly.
+    Within {
+        /// As in [`Base::Frame`].
+        depth: u8,
+        /// The lowest offset.
+        low: i64,
+        /// The highest offset.
+        high: i64,
+    },
+    /// The program's context, with bytes added.
+    Ctx(i64),
+    /// One of some addresses in a data section.
+    OneOf {
+        /// The section.
+        section: Section,
+        /// Bytes from its start, in order; the last one is repeated.
+        offsets: [i64; MANY],
     },
     /// An address in a data section.
     Section {
@@ -54,17 +76,20 @@ impl Base {
 
     /// Whether it can be an address in a known frame.
     pub fn may_be_frame(self) -> bool {
-        matches!(self, Base::Frame { .. } | Base::Any { frame: true, .. })
+        matches!(self, Base::Frame { .. } | Base::Within { .. } | Base::Any { frame: true, .. })
     }
 
     /// Whether it can be an address in the function's own frame.
     pub fn may_be_own_frame(self) -> bool {
-        matches!(self, Base::Frame { depth: 0, .. } | Base::Any { frame: true, .. })
+        match self {
+            Base::Frame { depth, .. } | Base::Within { depth, .. } => depth == 0,
+            _ => self.may_be_frame(),
+        }
     }
 
     /// Whether it can be the context.
     pub fn may_be_ctx(self) -> bool {
-        matches!(self, Base::Any { ctx: true, .. })
+        matches!(self, Base::Any { ctx: true, .. } | Base::Ctx(_))
     }
 
     /// Whether it is one address.
@@ -73,8 +98,59 @@ impl Base {
             Base::Frame { offset, .. }
             | Base::Section { offset, .. }
             | Base::Extern { offset, .. } => offset.is_some(),
-            Base::Map(_) | Base::Func(_) => true,
-            Base::Plain | Base::Any { .. } => false,
+            Base::Map(_) | Base::Func(_) | Base::Ctx(_) => true,
+            Base::Plain | Base::Any { .. } | Base::Within { .. } | Base::OneOf { .. } => false,
+        }
+    }
+
+    /// The frame that it is an address in, with the lowest and the highest offset.
+    pub fn frame(self) -> Option<(u8, i64, i64)> {
+        match self {
+            Base::Frame { depth, offset: Some(at) } => Some((depth, at, at)),
+            Base::Frame { depth, offset: None } => Some((depth, -FRAME, 0)),
+            Base::Within { depth, low, high } => Some((depth, low, high)),
+            _ => None,
+        }
+    }
+
+    /// An address in a frame between two offsets.
+    fn within(depth: u8, low: i64, high: i64) -> Base {
+        match (low == high, low >= -FRAME && high <= FRAME) {
+            (true, _) => Base::Frame { depth, offset: Some(low) },
+            (false, true) => Base::Within { depth, low, high },
+            (false, false) => Base::Frame { depth, offset: None },
+        }
+    }
+
+    /// The section and the offsets in it that it can be.
+    pub fn offsets(self) -> Option<(Section, [i64; MANY])> {
+        match self {
+            Base::Section { section, offset } => Some((section, [offset?; MANY])),
+            Base::OneOf { section, offsets } => Some((section, offsets)),
+            _ => None,
+        }
+    }
+
+    /// One of the addresses at two lists of offsets.
+    fn one_of(section: Section, a: [i64; MANY], b: [i64; MANY]) -> Base {
+        let mut all: Vec<i64> = a.into_iter().chain(b).collect();
+        all.sort_unstable();
+        all.dedup();
+        match all.as_slice() {
+            [one] => Base::Section { section, offset: Some(*one) },
+            [.., last] if all.len() <= MANY => {
+                let mut offsets = [*last; MANY];
+                offsets.iter_mut().zip(&all).for_each(|(to, from)| *to = *from);
+                Base::OneOf { section, offsets }
+            }
+            _ => Base::Section { section, offset: None },
+        }
+    }
+
+    fn section(self) -> Option<Section> {
+        match self {
+            Base::Section { section, .. } | Base::OneOf { section, .. } => Some(section),
+            _ => None,
         }
     }
 
@@ -84,29 +160,69 @@ impl Base {
         if frame || ctx { Base::Any { frame, ctx } } else { Base::Plain }
     }
 
-    fn join(self, other: Base) -> Base {
-        match (self, other) {
-            (a, b) if a == b => a,
-            (Base::Frame { depth: a, .. }, Base::Frame { depth: b, .. }) if a == b => {
-                Base::Frame { depth: a, offset: None }
-            }
-            (Base::Section { section: a, .. }, Base::Section { section: b, .. }) if a == b => {
-                Base::Section { section: a, offset: None }
-            }
-            (Base::Extern { ext: a, .. }, Base::Extern { ext: b, .. }) if a == b => {
-                Base::Extern { ext: a, offset: None }
-            }
-            (a, b) => a.either(b),
+    fn join(self, other: Base, widen: bool) -> Base {
+        if self == other {
+            return self;
+        }
+        if let (Some((a, low, high)), Some((b, bottom, top))) = (self.frame(), other.frame())
+            && a == b
+        {
+            return match widen {
+                true if (low, high) != (low.min(bottom), high.max(top)) => {
+                    Base::Frame { depth: a, offset: None }
+                }
+                _ => Base::within(a, low.min(bottom), high.max(top)),
+            };
+        }
+        if let (Base::Extern { ext: a, .. }, Base::Extern { ext: b, .. }) = (self, other)
+            && a == b
+        {
+            return Base::Extern { ext: a, offset: None };
+        }
+        match (self.section(), other.section()) {
+            (Some(a), Some(b)) if a == b => match (self.offsets(), other.offsets()) {
+                (Some((_, x)), Some((_, y))) => Base::one_of(a, x, y),
+                _ => Base::Section { section: a, offset: None },
+            },
+            _ => self.either(other),
         }
     }
 
-    /// The address so many bytes further on; none if the distance is not known.
-    fn moved(self, by: Option<i64>) -> Base {
-        let moved = |offset: Option<i64>| offset.and_then(|o| o.checked_add(by?));
+    /// The address further on by a number; back by it if `back`.
+    fn moved(self, by: &Num, back: bool) -> Base {
+        let bounds = |low: i64, high: i64| {
+            let (least, most) = by.signed();
+            match back {
+                false => Some((low.checked_add(least)?, high.checked_add(most)?)),
+                true => Some((low.checked_sub(most)?, high.checked_sub(least)?)),
+            }
+        };
+        let moved = |offset: i64| bounds(offset, offset).filter(|(a, b)| a == b).map(|(a, _)| a);
         match self {
-            Base::Frame { depth, offset } => Base::Frame { depth, offset: moved(offset) },
-            Base::Section { section, offset } => Base::Section { section, offset: moved(offset) },
-            Base::Extern { ext, offset } => Base::Extern { ext, offset: moved(offset) },
+            Base::Frame { depth, .. } | Base::Within { depth, .. } => {
+                let from = self.frame().filter(|_| self != Base::Frame { depth, offset: None });
+                match from.and_then(|(_, low, high)| bounds(low, high)) {
+                    Some((low, high)) => Base::within(depth, low, high),
+                    None => Base::Frame { depth, offset: None },
+                }
+            }
+            Base::Section { section, offset } => {
+                Base::Section { section, offset: offset.and_then(moved) }
+            }
+            Base::OneOf { section, mut offsets } => {
+                for offset in &mut offsets {
+                    match moved(*offset) {
+                        Some(to) => *offset = to,
+                        None => return Base::Section { section, offset: None },
+                    }
+                }
+                Base::OneOf { section, offsets }
+            }
+            Base::Extern { ext, offset } => Base::Extern { ext, offset: offset.and_then(moved) },
+            Base::Ctx(offset) => match moved(offset) {
+                Some(to) => Base::Ctx(to),
+                None => Base::Any { frame: false, ctx: true },
+            },
             Base::Map(_) | Base::Func(_) | Base::Plain => Base::Plain,
             any @ Base::Any { .. } => any,
         }
@@ -144,10 +260,13 @@ impl Abs {
     /// An address.
     pub fn address(base: Base) -> Abs {
         let num = match base {
-            Base::Frame { .. } | Base::Section { .. } | Base::Map(_) | Base::Func(_) => {
-                Num::range(1, u64::MAX)
-            }
-            Base::Plain | Base::Extern { .. } | Base::Any { .. } => Num::ALL,
+            Base::Frame { .. }
+            | Base::Within { .. }
+            | Base::Section { .. }
+            | Base::OneOf { .. }
+            | Base::Map(_)
+            | Base::Func(_) => Num::range(1, u64::MAX),
+            Base::Plain | Base::Extern { .. } | Base::Ctx(_) | Base::Any { .. } => Num::ALL,
         };
         Abs { base, num, uninit: false }
     }
@@ -165,7 +284,7 @@ impl Abs {
     /// What either can be; with `widen`, bounds that grow go as far as they can.
     pub fn join(&self, other: &Abs, widen: bool) -> Abs {
         Abs {
-            base: self.base.join(other.base),
+            base: self.base.join(other.base, widen),
             num: if widen { self.num.widen(&other.num) } else { self.num.join(&other.num) },
             uninit: self.uninit || other.uninit,
         }
@@ -175,11 +294,10 @@ impl Abs {
     /// only addition and subtraction make an address from an address.
     pub fn alu64(op: AluOp, a: &Abs, b: &Abs) -> Abs {
         let plain = |abs: &Abs| abs.base == Base::Plain;
-        let distance = b.num.as_one().map(|n| n as i64);
         let base = match op {
-            AluOp::Add if plain(b) => a.base.moved(distance),
-            AluOp::Add if plain(a) => b.base.moved(a.num.as_one().map(|n| n as i64)),
-            AluOp::Sub if plain(b) => a.base.moved(distance.and_then(i64::checked_neg)),
+            AluOp::Add if plain(b) => a.base.moved(&b.num, false),
+            AluOp::Add if plain(a) => b.base.moved(&a.num, false),
+            AluOp::Sub if plain(b) => a.base.moved(&b.num, true),
             AluOp::Add | AluOp::Sub => a.base.either(b.base),
             AluOp::Mul
             | AluOp::Div
@@ -219,8 +337,14 @@ impl Abs {
 
     fn with_depth(self, f: impl Fn(u8) -> Option<u8>) -> Abs {
         match self.base {
-            Base::Frame { depth, offset } => match f(depth) {
-                Some(depth) => Abs { base: Base::Frame { depth, offset }, ..self },
+            Base::Frame { depth, .. } | Base::Within { depth, .. } => match f(depth) {
+                Some(to) => {
+                    let mut base = self.base;
+                    if let Base::Frame { depth, .. } | Base::Within { depth, .. } = &mut base {
+                        *depth = to;
+                    }
+                    Abs { base, ..self }
+                }
                 None => Abs { uninit: self.uninit, ..Abs::ANY },
             },
             _ => self,
