@@ -2,6 +2,7 @@
 
 use crate::btf::BtfError;
 use crate::elf::ElfError;
+use crate::kernel::KernelError;
 use crate::lift::LiftError;
 use crate::lower::LowerError;
 use crate::passes::pass::PassError;
@@ -27,6 +28,9 @@ pub enum Error {
     /// What is said about the parts of the object that are used is not right.
     #[error(transparent)]
     Prune(#[from] PruneError),
+    /// The facts of the kernel are not right, or do not fit the object.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
     /// The object was folded before, with another value.
     #[error(
         "`{name}` cannot be set to `{value}`: this object was folded with `{folded}`, \

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use wildmatch::WildMatch;
 
 use crate::draft::Draft;
-use crate::elf::SectionIndex;
+use crate::elf::{SectionIndex, SymbolIndex};
+use crate::kernel::{self, Resolved};
 use crate::lower::{LowerError, Lowered, lower};
 use crate::passes::analysis::calls::CallGraph;
 use crate::passes::entity::Func;
@@ -17,7 +18,7 @@ use crate::record::{self, FoldedWith, Record, same_value};
 use crate::report::{self, Report};
 use crate::seal::Seals;
 use crate::variables::{Finality, Variable, VariableError, Variables};
-use crate::{Error, Object, prune, seal};
+use crate::{Error, Kernel, Object, prune, seal};
 
 /// An object to be folded, with the values of its variables.
 ///
@@ -34,6 +35,7 @@ pub struct Fold<'o> {
     object: &'o Object,
     variables: Variables<'o>,
     record: Record,
+    kernel: Kernel,
     verify_each: bool,
     prune: PruneOptions,
 }
@@ -65,7 +67,7 @@ impl<'o> Fold<'o> {
             }
         }
         let prune = PruneOptions::default();
-        Ok(Self { object, variables, record, verify_each: false, prune })
+        Ok(Self { object, variables, record, kernel: Kernel::new(), verify_each: false, prune })
     }
 
     /// Gives a variable, member or element a value ([`Variables::set`]).
@@ -103,6 +105,19 @@ impl<'o> Fold<'o> {
         }
     }
 
+    /// Makes what the source marks as known when the object is built final as it is stored
+    /// ([`Variables::freeze_marked`]).
+    ///
+    /// # Errors
+    /// Nothing is marked.
+    pub fn freeze_marked(mut self) -> Result<Self, Error> {
+        match self.variables.freeze_marked() {
+            // They can all have been sealed by an earlier fold.
+            Err(VariableError::NoMark) if !self.record.values.is_empty() => Ok(self),
+            done => Ok(done.map(|()| self)?),
+        }
+    }
+
     fn was_sealed(&self, pattern: &str) -> bool {
         let glob = WildMatch::new(pattern);
         let sealed = self.record.values.iter().filter(|value| value.sealed);
@@ -113,6 +128,14 @@ impl<'o> Fold<'o> {
     #[must_use]
     pub fn freeze_all(mut self) -> Self {
         self.variables.freeze_all();
+        self
+    }
+
+    /// Says which kernel the object is for. Variables of `.kconfig` that it gives a value are
+    /// folded, so are checks of weak kernel symbols.
+    #[must_use]
+    pub fn kernel(mut self, kernel: &Kernel) -> Self {
+        self.kernel = kernel.clone();
         self
     }
 
@@ -198,21 +221,29 @@ impl<'o> Fold<'o> {
     /// Folds the object.
     ///
     /// # Errors
-    /// A frozen value of an earlier fold that was set to another one; a program that is to be
-    /// dropped and cannot be; global data that must not be there; bugs.
+    /// A frozen value of an earlier fold that was set to another one; a kernel whose facts
+    /// are damaged or do not fit the object; a program that is to be dropped and cannot be;
+    /// global data that must not be there; bugs.
     pub fn run(self) -> Result<Folded, Error> {
         self.check_record()?;
         let object = self.object;
+        let facts = kernel::resolve(object, &self.kernel)?;
         let (open, closed) = self.sections();
         let scope = Scope::new(object, &self.prune, &open, &closed);
-        let Code { program, log, live, lowered } = self.fold_program(&scope)?;
+        let Code { program, log, live, lowered } = self.fold_program(&scope, &facts)?;
         scope.check_drops(&live)?;
+        let warnings = facts.check(object, &program, &self.kernel)?;
+        let external = |node| match node {
+            Node::Extern(symbol) => Some(symbol),
+            Node::Func(_) | Node::Map(_) | Node::Data(_) => None,
+        };
+        let gone: Vec<SymbolIndex> = scope.dead(&live, external).collect();
         let mut draft = Draft::new(lowered, object.btf().cloned());
         self.store_values(&mut draft)?;
         prune::remove(&mut draft, &scope, &live, &program);
         let seals = self.seal_and_prune(&mut draft, &log, &scope, &live)?;
         prune::cut_constants(&mut draft, object, &program, &self.variables);
-        let record = self.new_record(&seals.sealed);
+        let record = self.new_record(&seals.sealed, facts.folded(object, &gone, &log));
         if !record.values.is_empty() {
             draft.set_section(record::SECTION, record.to_bytes()?)?;
         }
@@ -225,6 +256,7 @@ impl<'o> Fold<'o> {
         let mut report =
             report::build(object, &program, &log, &self.variables, &draft, &seals, &record);
         report.add_reasons(reasons);
+        report.notes.extend(warnings);
         let written = draft.write(object)?;
         report.size_after = written.bytes.len() as u64;
         report.btf_after = written.btf_size;
@@ -236,10 +268,11 @@ impl<'o> Fold<'o> {
     ///
     /// A program that goes enters nothing any more, and what it has called can be folded
     /// further, so this starts over until nothing more goes.
-    fn fold_program(&self, scope: &Scope<'_>) -> Result<Code, Error> {
+    fn fold_program(&self, scope: &Scope<'_>, facts: &Resolved) -> Result<Code, Error> {
         let object = self.object;
         let mut original = object.program().clone();
         apply_variables(&mut original, &self.variables);
+        facts.apply(&mut original);
         let mut options = Options { verify_each: self.verify_each, ..Options::default() };
         let mut gone = BTreeSet::new();
         let mut stay = BTreeSet::new();
@@ -299,6 +332,16 @@ impl<'o> Fold<'o> {
 
     /// What an earlier fold has made final must not have changed.
     fn check_record(&self) -> Result<(), Error> {
+        for known in self.record.values.iter().filter(|known| known.kernel) {
+            let value = self.kernel.option_text(&known.name);
+            if let Some(value) = value.filter(|value| *value != known.value) {
+                return Err(Error::AlreadyFolded {
+                    name: known.name.clone(),
+                    value,
+                    folded: known.value.clone(),
+                });
+            }
+        }
         for known in self.record.values.iter().filter(|known| !known.sealed) {
             let value = self.variables.value(&known.name)?.to_string();
             if value != known.value {
@@ -369,7 +412,7 @@ impl<'o> Fold<'o> {
         matches!(self.variables.state(variable), Finality::Set | Finality::Frozen)
     }
 
-    fn new_record(&self, sealed: &[&Variable]) -> Record {
+    fn new_record(&self, sealed: &[&Variable], externs: Vec<FoldedWith>) -> Record {
         let is_sealed = |path: &str| {
             sealed.iter().any(|variable| {
                 let rest = path.rsplit_once(':').map_or(path, |(_, name)| name);
@@ -383,8 +426,12 @@ impl<'o> Fold<'o> {
             frozen: value.finality == Finality::Frozen,
             name: value.path,
             value: value.value,
+            kernel: false,
         });
         let mut values: Vec<FoldedWith> = earlier.chain(now).collect();
+        let new = externs.into_iter().filter(|value| !values.contains(value));
+        let new: Vec<FoldedWith> = new.collect();
+        values.extend(new);
         // Another fold finds the sealed ones only here, so they come first.
         values.sort_by_key(|value| !value.sealed);
         Record { values }

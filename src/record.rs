@@ -24,6 +24,9 @@ pub struct FoldedWith {
     pub frozen: bool,
     /// The variable has left the symbols and BTF: no loader can set it.
     pub sealed: bool,
+    /// It is the kernel's, not a variable of the object.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kernel: bool,
 }
 
 /// What the section holds.

@@ -22,7 +22,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 bad input or a fold that failed,
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Vars(VarsArgs),
-    Fold(FoldArgs),
+    Fold(Box<FoldArgs>),
     Dump(DumpArgs),
     #[command(hide = true)]
     Completions(CompletionsArgs),
@@ -90,6 +90,12 @@ pub struct FoldArgs {
     /// Fail if the result needs global data, which kernels before 5.2 do not have
     #[arg(long)]
     pub require_no_globals: bool,
+    /// Take the variables as they are stored that the source marks with `bpfold_const` of
+    /// `bpfold.h`
+    #[arg(long)]
+    pub freeze_marked: bool,
+    #[command(flatten)]
+    pub kernel: KernelArgs,
     /// List each decided branch and each folded load in the summary
     #[arg(short, long)]
     pub verbose: bool,
@@ -99,6 +105,26 @@ pub struct FoldArgs {
     /// Check the code after every pass
     #[arg(long)]
     pub verify_each: bool,
+}
+
+/// What is known of the kernel that the object is for. What is not given stays unknown.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Target kernel")]
+pub struct KernelArgs {
+    /// Its version, such as 6.1.192, or `host` for the running kernel's
+    #[arg(long, value_name = "VERSION|host")]
+    pub kernel: Option<String>,
+    /// Its configuration, plain or compressed by gzip; `host`: /boot/config-RELEASE or
+    /// /proc/config.gz
+    #[arg(long, value_name = "FILE|host")]
+    pub kconfig: Option<PathBuf>,
+    /// Its symbols, those of modules included, as /proc/kallsyms lists them
+    #[arg(long, value_name = "FILE|host")]
+    pub kallsyms: Option<PathBuf>,
+    /// Its types: BTF as in /sys/kernel/btf, or an ELF file with a section .BTF; further ones
+    /// are modules'. `host`: all of /sys/kernel/btf
+    #[arg(long, value_name = "FILE|host")]
+    pub btf: Vec<PathBuf>,
 }
 
 /// A value for a variable.

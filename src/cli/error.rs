@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 
+use bpfold::KernelError;
+
 use super::table::printable;
 
 /// Why the command failed.
@@ -23,6 +25,12 @@ pub enum CliError {
     /// An object that cannot be read or folded.
     #[error("{}: {source}", shown(.path))]
     Object { path: PathBuf, source: Box<bpfold::Error> },
+    /// A fact of a kernel that cannot be used.
+    #[error("{}: {source}", shown(.path))]
+    Kernel { path: PathBuf, source: KernelError },
+    /// A version that is none.
+    #[error("--kernel: {0}")]
+    KernelVersion(KernelError),
     /// A values file with a line that is not `NAME=VALUE`.
     #[error("{}:{line}: {problem}", shown(.path))]
     ValuesFile { path: PathBuf, line: usize, problem: String },
@@ -55,10 +63,11 @@ impl CliError {
             | CliError::Write { .. }
             | CliError::Stdout(_)
             | CliError::Object { .. }
+            | CliError::Kernel { .. }
             | CliError::ValuesFile { .. }
             | CliError::Value { .. }
             | CliError::NoFunction { .. } => ExitCode::from(1),
-            CliError::NoSubcommand { .. } => ExitCode::from(2),
+            CliError::KernelVersion(_) | CliError::NoSubcommand { .. } => ExitCode::from(2),
         }
     }
 

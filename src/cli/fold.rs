@@ -7,7 +7,7 @@ use bpfold::{Fold, Object};
 
 use super::args::{FoldArgs, Format, Setting};
 use super::error::CliError;
-use super::{files, summary};
+use super::{files, kernel, summary};
 
 /// Runs the subcommand.
 pub fn run(args: &FoldArgs) -> Result<(), CliError> {
@@ -40,7 +40,10 @@ pub fn run(args: &FoldArgs) -> Result<(), CliError> {
     if args.require_no_globals {
         fold = fold.require_no_globals();
     }
-    let folded = fold.run().map_err(error())?;
+    if args.freeze_marked {
+        fold = fold.freeze_marked().map_err(error())?;
+    }
+    let folded = fold.kernel(&kernel::known(&args.kernel)?).run().map_err(error())?;
     files::write(&args.output, &folded.bytes)?;
     let text = match args.format {
         Format::Text => summary::text(&folded.report, args.verbose),

@@ -9,6 +9,7 @@ mod dump;
 mod error;
 mod files;
 mod fold;
+mod kernel;
 mod manual;
 mod summary;
 mod table;

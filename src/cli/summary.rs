@@ -17,7 +17,10 @@ pub fn text(report: &Report, verbose: bool) -> String {
     out.dropped(report);
     out.parts(report);
     out.open(report);
-    report.notes.iter().for_each(|note| out.line(&format!("note: {note}")));
+    for note in &report.notes {
+        let kind = if note.is_warning() { "warning" } else { "note" };
+        out.line(&format!("{kind}: {note}"));
+    }
     let (before, after) = (report.size_before, report.size_after);
     let change = match change(before, after).as_str() {
         "" => String::new(),

@@ -70,7 +70,8 @@ impl Listing {
         if self.variables.is_empty() {
             text.push_str("no read-only variables\n");
         } else {
-            let columns = [
+            let marked = self.variables.iter().any(|entry| entry.row.mark.is_some());
+            let mut columns = vec![
                 ("NAME", Align::Left),
                 ("TYPE", Align::Left),
                 ("PLACE", Align::Left),
@@ -80,9 +81,11 @@ impl Listing {
                 ("STATE", Align::Left),
                 ("VALUE", Align::Left),
             ];
+            columns.extend(marked.then_some(("MARK", Align::Left)));
             let mut table = Table::new(&columns);
             for entry in &self.variables {
-                table.row(cells(entry, ""));
+                let mark = entry.row.mark.as_deref().map(mark);
+                table.row(cells(entry, "").into_iter().chain(mark));
                 entry.members.iter().for_each(|member| table.row(cells(member, "  ")));
             }
             text.push_str(&table.to_text(""));
@@ -136,6 +139,11 @@ fn cells(entry: &Entry, indent: &str) -> [String; 8] {
         state(row.finality).to_owned(),
         row.value.clone(),
     ]
+}
+
+/// A mark of the source, with its description.
+fn mark(description: &str) -> String {
+    if description.is_empty() { "const".to_owned() } else { format!("const: {description}") }
 }
 
 /// A state as people call it.

@@ -204,6 +204,33 @@ pub enum Note {
         /// The slot.
         slot: u32,
     },
+    /// A call that can run, of a helper that the kernel does not have.
+    MissingHelper {
+        /// The call.
+        at: Location,
+        /// The helper.
+        helper: String,
+        /// The first version that has it.
+        since: String,
+        /// The kernel's version.
+        kernel: String,
+    },
+    /// An instruction that can run and uses a variable or function of the kernel that the
+    /// kernel does not have.
+    MissingSymbol {
+        /// The instruction.
+        at: Location,
+        /// The variable or function.
+        symbol: String,
+    },
+}
+
+impl Note {
+    /// Whether the object will not do what it should.
+    #[must_use]
+    pub fn is_warning(&self) -> bool {
+        matches!(self, Note::MissingHelper { .. } | Note::MissingSymbol { .. })
+    }
 }
 
 impl Report {

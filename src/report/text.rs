@@ -40,6 +40,12 @@ impl Display for Note {
             Note::EmptySlot { at, map, slot } => {
                 write!(f, "tail call into slot {slot} of {map}, which is empty: {at}")
             }
+            Note::MissingHelper { at, helper, since, kernel } => {
+                write!(f, "{helper} came with {since}, kernel {kernel} lacks it: {at}")
+            }
+            Note::MissingSymbol { at, symbol } => {
+                write!(f, "the kernel has no {symbol}: {at}")
+            }
         }
     }
 }

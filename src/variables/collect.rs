@@ -1,5 +1,7 @@
 //! From BTF, sections and symbols to the list of variables.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 
 use super::finality::SectionState;
@@ -88,6 +90,7 @@ impl<'a> Variables<'a> {
     ) {
         let Some(section) = input.sections.get(at) else { return };
         let Some((_, datasec)) = btf.find_datasec(section.name) else { return };
+        let marks = marks(btf);
         let here = input.symbols.iter().filter(|symbol| symbol.section == Some(at));
         let mut symbols = IndexMap::<&str, Option<&SymbolInput<'_>>>::new();
         for symbol in here {
@@ -122,6 +125,7 @@ impl<'a> Variables<'a> {
                 is_volatile: is_volatile(btf, ty),
                 is_const: is_const(btf, ty),
                 linkage,
+                mark: marks.get(&sec_var.var).cloned(),
                 section_index,
                 is_unique: true,
             });
@@ -249,11 +253,27 @@ fn add_symbols(at: usize, section_index: usize, input: &Input<'_>, variables: &m
                 is_volatile: false,
                 is_const: false,
                 linkage: symbol.linkage,
+                mark: None,
                 section_index,
                 is_unique: true,
             },
         });
     }
+}
+
+/// The descriptions of marked variables: declaration tags `bpfold:const` of their VARs, with
+/// the description behind another colon (`include/bpfold.h`).
+fn marks(btf: &Btf) -> BTreeMap<TypeId, String> {
+    let tags = btf.own_types().filter_map(|(_, ty)| match ty.kind {
+        Kind::DeclTag { target, component: -1 } => {
+            let text = btf.str_lossy(ty.name);
+            let rest = text.strip_prefix("bpfold:const")?;
+            let description = if rest.is_empty() { "" } else { rest.strip_prefix(':')? };
+            Some((target, description.to_owned()))
+        }
+        _ => None,
+    });
+    tags.collect()
 }
 
 /// Whether `volatile` is anywhere in a type, through typedefs, arrays and members.

@@ -22,6 +22,9 @@ pub enum VariableError {
         /// Names that are like it, the nearest first.
         nearest: Vec<String>,
     },
+    /// Nothing in the source is marked.
+    #[error("no read-only variable is marked: a mark is a BTF declaration tag `bpfold:const`")]
+    NoMark,
     /// Several variables have this name.
     #[error("`{name}` is the name of several variables, say which: {}", .places.join(", "))]
     Ambiguous {

@@ -346,6 +346,28 @@ impl Variables<'_> {
         }
     }
 
+    /// Makes the variables final as they are stored that the source marks as known when the
+    /// object is built ([`Variable::mark`]), except what was set. What is frozen can still be
+    /// set.
+    ///
+    /// # Errors
+    ///
+    /// No variable is marked.
+    pub fn freeze_marked(&mut self) -> Result<(), VariableError> {
+        let is_marked = |at: &usize| self.variables.get(*at).is_some_and(|v| v.mark.is_some());
+        let marked: Vec<usize> = (0..self.variables.len()).filter(is_marked).collect();
+        if marked.is_empty() {
+            return Err(VariableError::NoMark);
+        }
+        for at in marked {
+            if let Some(slot) = self.whole(at) {
+                self.freeze_slot(&slot);
+            }
+        }
+        self.seal_padding();
+        Ok(())
+    }
+
     fn freeze_slot(&mut self, slot: &Slot) {
         let (start, mask) = slot.mask(self.order);
         if let Some(section) = self.sections.get_mut(slot.section) {

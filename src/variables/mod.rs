@@ -99,6 +99,9 @@ pub struct Variable {
     pub is_const: bool,
     /// Its linkage.
     pub linkage: Linkage,
+    /// The source marks it as known when the object is built: the mark's description, which
+    /// can be empty.
+    pub mark: Option<String>,
     /// Place of its section in `Variables::sections`.
     section_index: usize,
     /// No other variable has its name.

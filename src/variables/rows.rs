@@ -40,6 +40,9 @@ pub struct Row {
     pub linkage: &'static str,
     /// Whether and why it is final.
     pub finality: Finality,
+    /// The description of the source's mark, if it has one ([`Variable::mark`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
 }
 
 impl Variables<'_> {
@@ -61,7 +64,8 @@ impl Variables<'_> {
         if leaves.as_slice() == [slot] {
             return Vec::new();
         }
-        leaves.iter().filter_map(|slot| self.row(slot)).collect()
+        let rows = leaves.iter().filter_map(|slot| self.row(slot));
+        rows.map(|row| Row { mark: None, ..row }).collect()
     }
 
     fn expand(&self, slot: &Slot, leaves: &mut Vec<Slot>, budget: &mut usize) {
@@ -135,6 +139,7 @@ impl Variables<'_> {
                 Linkage::Extern => "extern",
             },
             finality: self.state_of_mask(slot.section, start, &mask),
+            mark: variable.mark.clone(),
         })
     }
 

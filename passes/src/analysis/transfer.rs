@@ -176,6 +176,8 @@ impl Transfer<'_> {
             Imm64::Func(func) => Value::Func(func),
             Imm64::Extern(ext) => match self.program.externs[ext].value {
                 Some(ExternValue::Absent) => Value::constant(0),
+                // Nothing is known of what is behind it.
+                Some(ExternValue::Present) => Value::Number(Number::unsigned(1, u64::MAX)),
                 _ => Value::Extern { ext, offset: Some(0) },
             },
             Imm64::Pseudo { .. } => Value::NUMBER,

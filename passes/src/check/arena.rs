@@ -168,6 +168,12 @@ impl Arena {
         if abs.is_single() { self.intern(Term::Address(base), abs) } else { self.opaque(abs) }
     }
 
+    /// An address that is not 0, for bases that could be.
+    pub fn address_not_null(&mut self, base: Base) -> Sym {
+        let abs = Abs { num: Num::range(1, u64::MAX), ..Abs::address(base) };
+        self.intern(Term::Address(base), abs)
+    }
+
     /// Frame bytes that nothing was stored to.
     pub fn initial(&mut self, offset: i64, len: u32) -> Sym {
         let num = if len < 8 { Num::range(0, u64::MAX >> (64 - 8 * len)) } else { Num::ALL };

@@ -245,6 +245,9 @@ impl<'a> Machine<'a> {
             }
             Imm64::Extern(ext) => match self.program.externs.get(ext).map(|e| &e.value) {
                 Some(Some(ExternValue::Absent)) => self.arena.number(0),
+                Some(Some(ExternValue::Present)) => {
+                    self.arena.address_not_null(Base::Extern { ext, offset: Some(0) })
+                }
                 _ => self.arena.address(Base::Extern { ext, offset: Some(0) }),
             },
             Imm64::Pseudo { src, imm, next_imm } => self.arena.pseudo(src, imm, next_imm),

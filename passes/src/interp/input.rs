@@ -85,6 +85,7 @@ impl Input {
         });
         let externs = program.externs.iter().map(|(id, ext)| match &ext.value {
             Some(ExternValue::Absent) => ExternInput::Absent,
+            Some(ExternValue::Present) => ExternInput::Unknown,
             Some(ExternValue::Contents(bytes)) => ExternInput::Contents(bytes.clone()),
             None => match Hash::new(seed).with(0xe71).with(id.index() as u64).finish() % 4 {
                 0 => ExternInput::Absent,

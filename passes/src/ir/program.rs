@@ -50,6 +50,8 @@ pub struct MapDecl {
 pub enum ExternValue {
     /// A ksym that the kernel does not have: its address is 0.
     Absent,
+    /// A ksym that the kernel has: its address is not 0.
+    Present,
     /// The bytes behind the symbol (a kconfig variable), in the object's byte order.
     Contents(Vec<u8>),
 }

@@ -14,6 +14,7 @@
 //! extern LINUX_KERNEL_VERSION
 //! extern CONFIG_HZ = 64 00 00 00
 //! extern bpf_obj_new_impl = absent
+//! extern bpf_dynptr_slice = present
 //!
 //! func prog (entry) {
 //! L0:

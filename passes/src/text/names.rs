@@ -7,8 +7,8 @@ use crate::entity::{Entity, EntityVec, Extern, Func, Map, Section};
 use crate::ir::{Features, Program};
 
 /// Words that mean something where a name can stand.
-const RESERVED: [&str; 9] =
-    ["map", "func", "extern", "pseudo", "ll", "readonly", "opaque", "absent", "none"];
+const RESERVED: [&str; 10] =
+    ["map", "func", "extern", "pseudo", "ll", "readonly", "opaque", "absent", "present", "none"];
 
 /// Whether `c` can stand in a name without quotes.
 pub(super) fn is_word(c: char) -> bool {

@@ -213,6 +213,8 @@ impl<'a> Parser<'a> {
         if self.eat("=") {
             value = Some(if self.eat_word("absent") {
                 ExternValue::Absent
+            } else if self.eat_word("present") {
+                ExternValue::Present
             } else {
                 let mut bytes = Vec::new();
                 while *self.peek() != Token::Newline {

@@ -236,6 +236,7 @@ fn write_header(f: &mut Formatter<'_>, program: &Program) -> fmt::Result {
         match &ext.value {
             None => {}
             Some(ExternValue::Absent) => f.write_str(" = absent")?,
+            Some(ExternValue::Present) => f.write_str(" = present")?,
             Some(ExternValue::Contents(bytes)) => {
                 f.write_str(" =")?;
                 for byte in bytes {

@@ -57,7 +57,12 @@ fn section() -> impl Strategy<Value = DataSection> {
 
 fn ext() -> impl Strategy<Value = ExternDecl> {
     let contents = prop::collection::vec(any::<u8>(), 0..9).prop_map(ExternValue::Contents);
-    let value = prop_oneof![Just(None), Just(Some(ExternValue::Absent)), contents.prop_map(Some)];
+    let value = prop_oneof![
+        Just(None),
+        Just(Some(ExternValue::Absent)),
+        Just(Some(ExternValue::Present)),
+        contents.prop_map(Some)
+    ];
     (name(), value).prop_map(|(name, value)| ExternDecl { name, value })
 }
 
