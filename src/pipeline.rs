@@ -218,6 +218,24 @@ impl<'o> Fold<'o> {
         &self.variables
     }
 
+    /// The object as it was read, but with the values given so far in its sections: what a
+    /// loader that sets them would load. This is what to compare the folded object with.
+    ///
+    /// # Errors
+    /// Bugs.
+    pub fn unfolded(&self) -> Result<Vec<u8>, Error> {
+        let mut elf = self.object.elf().clone();
+        for name in self.variables.section_names() {
+            if let (Some(index), Some(known)) =
+                (elf.section_by_name(name), self.variables.finality(name))
+                && !known.bytes.is_empty()
+            {
+                elf.set_section_data(index, known.bytes)?;
+            }
+        }
+        Ok(elf.write()?)
+    }
+
     /// Folds the object.
     ///
     /// # Errors

@@ -190,6 +190,11 @@ fn commands_of_the_readme() {
         }
         let command = command.replace("cargo run --release --", "bpfold");
         let ran = transcript(&scratch, &command);
+        // Builds without the feature `kernel` and users without rights cannot load objects.
+        let cannot = !cfg!(feature = "kernel") || ran.contains("may not load BPF programs");
+        if command.starts_with("bpfold verify") && cannot {
+            continue;
+        }
         assert!(scratch.sh(&command).status.success(), "{ran}");
     }
 }

@@ -24,6 +24,7 @@ pub enum Command {
     Vars(VarsArgs),
     Fold(Box<FoldArgs>),
     Dump(DumpArgs),
+    Verify(Box<VerifyArgs>),
     #[command(hide = true)]
     Completions(CompletionsArgs),
     #[command(hide = true)]
@@ -54,6 +55,19 @@ pub struct FoldArgs {
     /// Where to write the result, `-` for standard output; it can be the object itself
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+    /// List each decided branch and each folded load in the summary
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// How to print the summary
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+    #[command(flatten)]
+    pub options: FoldOptions,
+}
+
+/// What to fold, and how.
+#[derive(Debug, clap::Args)]
+pub struct FoldOptions {
     /// Give a variable, member or element a value: `mode=2`, `cfg.debug=false`,
     /// `ports[2]=0x50`, `name="eth0"`, `version=KERNEL_VERSION(6,1,0)`, `cfg={.a = 1}`,
     /// `raw=hex:01020304`
@@ -94,17 +108,11 @@ pub struct FoldArgs {
     /// `bpfold.h`
     #[arg(long)]
     pub freeze_marked: bool,
-    #[command(flatten)]
-    pub kernel: KernelArgs,
-    /// List each decided branch and each folded load in the summary
-    #[arg(short, long)]
-    pub verbose: bool,
-    /// How to print the summary
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Format,
     /// Check the code after every pass
     #[arg(long)]
     pub verify_each: bool,
+    #[command(flatten)]
+    pub kernel: KernelArgs,
 }
 
 /// What is known of the kernel that the object is for. What is not given stays unknown.
@@ -125,6 +133,56 @@ pub struct KernelArgs {
     /// are modules'. `host`: all of /sys/kernel/btf
     #[arg(long, value_name = "FILE|host")]
     pub btf: Vec<PathBuf>,
+}
+
+/// All of [`FoldOptions`] and [`KernelArgs`]: clap makes no group of a structure with another
+/// one in it.
+const FOLD_OPTIONS: [&str; 17] = [
+    "set",
+    "values",
+    "freeze",
+    "freeze_all",
+    "entry",
+    "drop",
+    "keep_map",
+    "prune_maps",
+    "keep_func",
+    "tail_map",
+    "require_no_globals",
+    "freeze_marked",
+    "verify_each",
+    "kernel",
+    "kconfig",
+    "kallsyms",
+    "btf",
+];
+
+/// Compare what the running kernel makes of an object before and after folding
+///
+/// Loads each program of both, attaches nothing, and unloads: verdict, instructions, the
+/// verifier's steps, instructions and bytes of machine code that the kernel keeps, time and
+/// maps. The original gets the values that the other was folded with. Needs root, and a build
+/// with the cargo feature `kernel`.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// The object
+    pub object: PathBuf,
+    /// The object folded; without it, what folding with these options makes
+    #[arg(value_name = "FOLDED", conflicts_with_all = FOLD_OPTIONS)]
+    pub folded: Option<PathBuf>,
+    /// Also run the programs that can be run (BPF_PROG_TEST_RUN) on random packets, the same
+    /// ones each time, and compare result, packet, context and maps
+    #[arg(long, value_name = "PACKETS", num_args = 0..=1, require_equals = true,
+          default_missing_value = "64")]
+    pub run: Option<usize>,
+    /// Run them on the packets of a capture (pcap), or on a file as one packet
+    #[arg(long, value_name = "FILE")]
+    pub data: Vec<PathBuf>,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+    #[command(flatten)]
+    pub options: FoldOptions,
 }
 
 /// A value for a variable.

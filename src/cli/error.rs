@@ -40,6 +40,25 @@ pub enum CliError {
     /// A function that the object does not have.
     #[error("{}: no program or subprogram `{name}`, there are {}", shown(.path), .known.join(", "))]
     NoFunction { path: PathBuf, name: String, known: Vec<String> },
+    /// The build cannot load objects.
+    #[cfg(not(feature = "kernel"))]
+    #[error(
+        "this build of bpfold cannot load objects: build it with `cargo install bpfold \
+         --features kernel`, which needs the headers of libelf and zlib"
+    )]
+    NoKernel,
+    /// The kernel cannot be asked.
+    #[cfg(feature = "kernel")]
+    #[error(transparent)]
+    Load(#[from] bpfold_kernel::Error),
+    /// A file of packets that cannot be read.
+    #[cfg(feature = "kernel")]
+    #[error(transparent)]
+    Packets(#[from] bpfold_kernel::InputError),
+    /// Folding made something worse.
+    #[cfg(feature = "kernel")]
+    #[error("{programs} of the programs no longer load or answer differently")]
+    Worse { programs: usize },
     /// A subcommand that there is not.
     #[error("no subcommand `{name}`")]
     NoSubcommand { name: String },
@@ -67,6 +86,10 @@ impl CliError {
             | CliError::ValuesFile { .. }
             | CliError::Value { .. }
             | CliError::NoFunction { .. } => ExitCode::from(1),
+            #[cfg(not(feature = "kernel"))]
+            CliError::NoKernel => ExitCode::from(1),
+            #[cfg(feature = "kernel")]
+            CliError::Load(_) | CliError::Packets(_) | CliError::Worse { .. } => ExitCode::from(1),
             CliError::KernelVersion(_) | CliError::NoSubcommand { .. } => ExitCode::from(2),
         }
     }

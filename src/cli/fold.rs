@@ -5,45 +5,16 @@ use std::path::{Path, PathBuf};
 
 use bpfold::{Fold, Object};
 
-use super::args::{FoldArgs, Format, Setting};
+use super::args::{FoldArgs, FoldOptions, Format, Setting};
 use super::error::CliError;
 use super::{files, kernel, summary};
 
 /// Runs the subcommand.
 pub fn run(args: &FoldArgs) -> Result<(), CliError> {
     let bytes = files::read(&args.object)?;
-    let error = || CliError::object(&args.object);
-    let object = Object::parse(&bytes).map_err(error())?;
-    let mut fold = Fold::new(&object).map_err(error())?.verify_each(args.verify_each);
-    for file in &args.values {
-        for (line, setting) in settings(file)? {
-            fold = fold.set(&setting.name, &setting.value).map_err(|source| CliError::Value {
-                path: file.clone(),
-                line,
-                source: Box::new(source),
-            })?;
-        }
-    }
-    for setting in &args.set {
-        fold = fold.set(&setting.name, &setting.value).map_err(error())?;
-    }
-    for pattern in &args.freeze {
-        fold = fold.freeze(pattern).map_err(error())?;
-    }
-    if args.freeze_all {
-        fold = fold.freeze_all();
-    }
-    let mut fold = usage(fold, args).map_err(error())?;
-    if args.prune_maps {
-        fold = fold.prune_maps();
-    }
-    if args.require_no_globals {
-        fold = fold.require_no_globals();
-    }
-    if args.freeze_marked {
-        fold = fold.freeze_marked().map_err(error())?;
-    }
-    let folded = fold.kernel(&kernel::known(&args.kernel)?).run().map_err(error())?;
+    let object = Object::parse(&bytes).map_err(CliError::object(&args.object))?;
+    let fold = prepare(&object, &args.object, &args.options)?;
+    let folded = fold.run().map_err(CliError::object(&args.object))?;
     files::write(&args.output, &folded.bytes)?;
     let text = match args.format {
         Format::Text => summary::text(&folded.report, args.verbose),
@@ -58,21 +29,60 @@ pub fn run(args: &FoldArgs) -> Result<(), CliError> {
     }
 }
 
+/// The object of a file with what the options say of it.
+pub fn prepare<'o>(
+    object: &'o Object,
+    path: &Path,
+    options: &FoldOptions,
+) -> Result<Fold<'o>, CliError> {
+    let error = || CliError::object(path);
+    let mut fold = Fold::new(object).map_err(error())?.verify_each(options.verify_each);
+    for file in &options.values {
+        for (line, setting) in settings(file)? {
+            fold = fold.set(&setting.name, &setting.value).map_err(|source| CliError::Value {
+                path: file.clone(),
+                line,
+                source: Box::new(source),
+            })?;
+        }
+    }
+    for setting in &options.set {
+        fold = fold.set(&setting.name, &setting.value).map_err(error())?;
+    }
+    for pattern in &options.freeze {
+        fold = fold.freeze(pattern).map_err(error())?;
+    }
+    if options.freeze_all {
+        fold = fold.freeze_all();
+    }
+    let mut fold = usage(fold, options).map_err(error())?;
+    if options.prune_maps {
+        fold = fold.prune_maps();
+    }
+    if options.require_no_globals {
+        fold = fold.require_no_globals();
+    }
+    if options.freeze_marked {
+        fold = fold.freeze_marked().map_err(error())?;
+    }
+    Ok(fold.kernel(&kernel::known(&options.kernel)?))
+}
+
 /// What is said about the parts of the object that are used.
-fn usage<'o>(mut fold: Fold<'o>, args: &FoldArgs) -> Result<Fold<'o>, bpfold::Error> {
-    for pattern in &args.entry {
+fn usage<'o>(mut fold: Fold<'o>, options: &FoldOptions) -> Result<Fold<'o>, bpfold::Error> {
+    for pattern in &options.entry {
         fold = fold.entry(pattern)?;
     }
-    for pattern in &args.drop {
+    for pattern in &options.drop {
         fold = fold.drop_program(pattern)?;
     }
-    for pattern in &args.keep_map {
+    for pattern in &options.keep_map {
         fold = fold.keep_map(pattern)?;
     }
-    for pattern in &args.keep_func {
+    for pattern in &options.keep_func {
         fold = fold.keep_function(pattern)?;
     }
-    for map in &args.tail_map {
+    for map in &options.tail_map {
         fold = fold.tail_map(map.clone())?;
     }
     Ok(fold)

@@ -14,6 +14,11 @@ mod manual;
 mod summary;
 mod table;
 mod vars;
+#[cfg(feature = "kernel")]
+mod verify;
+#[cfg(not(feature = "kernel"))]
+#[path = "verify_absent.rs"]
+mod verify;
 
 use std::process::ExitCode;
 
@@ -35,6 +40,7 @@ pub fn main() -> ExitCode {
         Command::Vars(args) => vars::run(&args),
         Command::Fold(args) => fold::run(&args),
         Command::Dump(args) => dump::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Completions(args) => manual::completions(&args),
         Command::Man(args) => manual::man(&args),
     };

@@ -9,12 +9,14 @@ bpfold vars
 bpfold vars examples/agent.bpf.o examples/callbacks.bpf.o
 bpfold dump examples/agent.bpf.o --sources
 bpfold man flod
+bpfold verify examples/agent.bpf.o out.o --freeze-all
 # Help is no error.
 bpfold --version
 bpfold --help
 bpfold vars --help
 bpfold fold --help
 bpfold dump --help
+bpfold verify --help
 # Made of the same definitions.
 bpfold man > bpfold.1; bpfold man fold | grep -c '^.fB'
 for shell in bash zsh fish elvish powershell; do bpfold completions $shell | grep -c freeze-all; done

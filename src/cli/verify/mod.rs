@@ -1,0 +1,145 @@
+//! `bpfold verify`: what the running kernel makes of an object before and after folding.
+
+mod comparison;
+mod text;
+
+use std::io::Write as _;
+use std::path::Path;
+
+use bpfold::{Fold, Object};
+use bpfold_kernel::{Options, Packets, ProgramRun, ProgramVerdict, differences, load};
+
+use super::args::{Format, VerifyArgs};
+use super::error::CliError;
+use super::{files, fold};
+use comparison::{Comparison, ProgramComparison};
+
+/// Seed of random packets: the same ones each time.
+const SEED: u64 = 1;
+/// How often the original is run before a difference is one: what it answers differently by
+/// itself (time, random numbers) is not compared.
+const RUNS_TO_CONFIRM: usize = 6;
+
+/// The objects to compare.
+struct Pair {
+    original: Vec<u8>,
+    folded: Vec<u8>,
+}
+
+/// Runs the subcommand.
+pub fn run(args: &VerifyArgs) -> Result<(), CliError> {
+    let packets = packets(args)?;
+    let bytes = files::read(&args.object)?;
+    let object = Object::parse(&bytes).map_err(CliError::object(&args.object))?;
+    let pair = match &args.folded {
+        Some(path) => folded_before(args, &object, files::read(path)?, path)?,
+        None => {
+            let fold = fold::prepare(&object, &args.object, &args.options)?;
+            let original = fold.unfolded().map_err(CliError::object(&args.object))?;
+            let folded = fold.run().map_err(CliError::object(&args.object))?.bytes;
+            Pair { original, folded }
+        }
+    };
+    let comparison = compare(&pair, &name(&args.object), packets.as_ref())?;
+    let text = match args.format {
+        Format::Text => text::text(&comparison),
+        Format::Json => files::json(&comparison),
+    };
+    anstream::stdout().lock().write_all(text.as_bytes())?;
+    match comparison.worse() {
+        0 => Ok(()),
+        programs => Err(CliError::Worse { programs }),
+    }
+}
+
+/// The packets to run programs with, if they are to be run.
+fn packets(args: &VerifyArgs) -> Result<Option<Packets>, CliError> {
+    let mut packets = args.run.map(|count| Packets::random(count, SEED));
+    for path in &args.data {
+        packets.get_or_insert_default().extend(Packets::read(path)?);
+    }
+    Ok(packets)
+}
+
+/// The original gets the values that the other was folded with.
+fn folded_before(
+    args: &VerifyArgs,
+    object: &Object,
+    folded: Vec<u8>,
+    path: &Path,
+) -> Result<Pair, CliError> {
+    let values = Object::parse(&folded).and_then(|folded| folded.folded_with());
+    let mut fold = Fold::new(object).map_err(CliError::object(&args.object))?;
+    let values = values.map_err(CliError::object(path))?;
+    for value in values.iter().filter(|value| !value.kernel) {
+        fold = fold.set(&value.name, &value.value).map_err(CliError::object(&args.object))?;
+    }
+    let original = fold.unfolded().map_err(CliError::object(&args.object))?;
+    Ok(Pair { original, folded })
+}
+
+/// What libbpf names data maps after: the file's name up to the first dot.
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.split('.').next().unwrap_or_default().to_owned()
+}
+
+fn compare(pair: &Pair, name: &str, packets: Option<&Packets>) -> Result<Comparison, CliError> {
+    let options = Options { run: packets, ..Options::default() };
+    let before = load(&pair.original, name, options)?;
+    let mut after = load(&pair.folded, name, options)?;
+    let mut originals = Originals { pair, name, options, known: vec![before.programs.clone()] };
+    let mut programs = Vec::new();
+    for program in &before.programs {
+        let is_it =
+            |other: &ProgramVerdict| other.name == program.name && other.section == program.section;
+        let at = after.programs.iter().position(is_it);
+        let after = at.map(|at| after.programs.remove(at));
+        let answers = after.as_ref().and_then(|after| after.run.as_ref());
+        let (runs, differences) = match (&program.run, answers) {
+            (Some(_), Some(after)) => (after.count(), originals.differences(&is_it, after)?),
+            _ => (0, Vec::new()),
+        };
+        programs.push(ProgramComparison {
+            name: program.name.clone(),
+            section: program.section.clone(),
+            before: program.outcome.clone(),
+            after: after.map(|after| after.outcome),
+            runs,
+            differences,
+        });
+    }
+    Ok(Comparison {
+        kernel: bpfold_kernel::kernel_release(),
+        before: before.into(),
+        after: after.into(),
+        programs,
+    })
+}
+
+/// The original, loaded and run as often as needed.
+struct Originals<'a> {
+    pair: &'a Pair,
+    name: &'a str,
+    options: Options<'a>,
+    known: Vec<Vec<ProgramVerdict>>,
+}
+
+impl Originals<'_> {
+    /// What differs from all runs of a program of the original.
+    fn differences(
+        &mut self,
+        is_it: &dyn Fn(&ProgramVerdict) -> bool,
+        after: &ProgramRun,
+    ) -> Result<Vec<String>, CliError> {
+        loop {
+            let programs = self.known.iter().filter_map(|known| known.iter().find(|p| is_it(p)));
+            let runs: Vec<&ProgramRun> = programs.filter_map(|known| known.run.as_ref()).collect();
+            let found = differences(&runs, after);
+            if found.is_empty() || self.known.len() >= RUNS_TO_CONFIRM {
+                return Ok(found);
+            }
+            self.known.push(load(&self.pair.original, self.name, self.options)?.programs);
+        }
+    }
+}
