@@ -1,0 +1,61 @@
+//! Commands of the project that are no tests: `cargo xtask corpus` folds many objects and asks
+//! the running kernel what it makes of them before and after. README.md beside the sources
+//! tells what it needs and prints.
+
+mod assignments;
+mod corpus;
+mod objects;
+mod oracle;
+mod report;
+mod residual;
+mod result;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about, version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Corpus(corpus::CorpusArguments),
+    /// Load objects in this process and print a line of JSON for each
+    #[command(hide = true)]
+    Load {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Corpus(arguments) => corpus::run(&arguments),
+        Command::Load { arguments } => {
+            bpfold_kernel::run_command(arguments, &mut std::io::stdout().lock())
+                .map(|()| true)
+                .map_err(anyhow::Error::msg)
+        }
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Where objects, verdicts and results are kept: outside of the repository.
+fn cache_dir() -> PathBuf {
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
+    base.unwrap_or_else(std::env::temp_dir).join("bpfold")
+}

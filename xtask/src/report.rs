@@ -1,0 +1,322 @@
+//! Tables and totals.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::result::{AssignmentResult, Kind, ObjectResult, ProgramResult, Sizes};
+
+/// Results from a file of lines; a line that is not complete is left out.
+pub fn read(path: &Path) -> Result<Vec<ObjectResult>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error).with_context(|| format!("{}: cannot read", path.display())),
+    }
+}
+
+/// Writes results as a file of lines.
+pub fn write(path: &Path, results: &[ObjectResult]) -> Result<()> {
+    let mut text = String::new();
+    for result in results {
+        writeln!(text, "{}", serde_json::to_string(result)?)?;
+    }
+    fs::write(path, text).with_context(|| format!("{}: cannot write", path.display()))
+}
+
+/// Numbers that add up.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    objects: usize,
+    unreadable: usize,
+    refused: usize,
+    folds: usize,
+    untried: usize,
+    whole: (usize, usize),
+    whole_lost: usize,
+    programs: usize,
+    dropped: usize,
+    loaded: (usize, usize),
+    lost: usize,
+    instructions: (u64, u64),
+    grown: usize,
+    xlated: (u64, u64),
+    xlated_grown: usize,
+    jited: (u64, u64),
+    verified: (u64, u64),
+    verification_us: (u64, u64),
+    maps: (u64, u64),
+    ratios: Vec<f64>,
+    ran: usize,
+    runs: usize,
+    different: usize,
+    fold_ms: Vec<f64>,
+    notes: BTreeMap<String, usize>,
+    residual_known: usize,
+    residual_programs: usize,
+    residual_instructions: usize,
+    residual_kinds: BTreeMap<Kind, (usize, usize)>,
+    /// Programs in which an edge of a kind is left.
+    residual_programs_of: BTreeMap<Kind, usize>,
+}
+
+/// Adds everything up.
+pub fn totals(results: &[ObjectResult]) -> Totals {
+    let mut totals = Totals { objects: results.len(), ..Totals::default() };
+    for result in results {
+        totals.unreadable += usize::from(result.refused.contains_key("read"));
+        totals.refused += result.refused.keys().filter(|name| *name != "read").count();
+        result.assignments.iter().for_each(|assignment| totals.assignment(assignment));
+    }
+    totals
+}
+
+impl Totals {
+    fn assignment(&mut self, assignment: &AssignmentResult) {
+        self.folds += 1;
+        self.untried += usize::from(assignment.untried.is_some());
+        if let Some((before, after)) = assignment.whole {
+            self.whole.0 += usize::from(before);
+            self.whole.1 += usize::from(after);
+            self.whole_lost += usize::from(before && !after);
+        }
+        self.dropped += assignment.dropped;
+        self.fold_ms.push(assignment.fold_ms);
+        for (kind, count) in &assignment.notes {
+            *self.notes.entry(kind.clone()).or_default() += count;
+        }
+        for program in &assignment.programs {
+            self.program(program, assignment);
+        }
+    }
+
+    fn program(&mut self, program: &ProgramResult, assignment: &AssignmentResult) {
+        self.programs += 1;
+        self.loaded.0 += usize::from(program.before.is_some());
+        self.loaded.1 += usize::from(program.after.is_some());
+        self.lost += usize::from(is_lost(program));
+        if let (Some(before), Some(after)) = (program.before, program.after) {
+            let add = |sum: &mut (u64, u64), part: fn(&Sizes) -> u64| {
+                sum.0 += part(&before);
+                sum.1 += part(&after);
+            };
+            add(&mut self.instructions, |sizes| sizes.instructions.into());
+            add(&mut self.xlated, |sizes| sizes.xlated.into());
+            add(&mut self.jited, |sizes| sizes.jited.into());
+            add(&mut self.verified, |sizes| sizes.verified.into());
+            add(&mut self.verification_us, |sizes| sizes.verification_us);
+            add(&mut self.maps, |sizes| sizes.maps.into());
+            self.grown += usize::from(before.instructions < after.instructions);
+            self.xlated_grown += usize::from(before.xlated < after.xlated);
+            if assignment.branches > 0 && after.instructions < before.instructions {
+                self.ratios.push(f64::from(after.xlated) / f64::from(before.xlated.max(1)));
+            }
+        }
+        self.ran += usize::from(program.runs > 0);
+        self.runs += program.runs;
+        self.different += usize::from(!program.differences.is_empty());
+        let Some(residual) = &program.residual else { return };
+        self.residual_known += 1;
+        self.residual_programs += usize::from(residual.instructions > 0);
+        self.residual_instructions += residual.instructions;
+        let mut kinds: Vec<Kind> = Vec::new();
+        for edge in &residual.edges {
+            let (edges, instructions) = self.residual_kinds.entry(edge.kind).or_default();
+            *edges += 1;
+            *instructions += edge.instructions as usize;
+            if !kinds.contains(&edge.kind) {
+                kinds.push(edge.kind);
+                *self.residual_programs_of.entry(edge.kind).or_default() += 1;
+            }
+        }
+    }
+
+    /// Nothing is lost, larger or different.
+    pub fn is_good(&self) -> bool {
+        self.lost + self.whole_lost + self.grown + self.xlated_grown + self.different == 0
+    }
+
+    /// The totals for people.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        let mut line = |what: &str, value: String| {
+            // Writing to a string does not fail.
+            let _ = writeln!(out, "{what:<42} {value}");
+        };
+        let change = |(before, after): (u64, u64)| {
+            let percent = (after as f64 / before.max(1) as f64 - 1.0) * 100.0;
+            format!("{before} → {after} ({percent:+.1} %)")
+        };
+        line("objects", format!("{} ({} cannot be read)", self.objects, self.unreadable));
+        line("folds", format!("{} ({} refused)", self.folds, self.refused));
+        line("  not tried in the kernel", self.untried.to_string());
+        line("  load whole", format!("{} → {}", self.whole.0, self.whole.1));
+        line("programs", self.programs.to_string());
+        line("  dropped, since nothing enters them", self.dropped.to_string());
+        line("  load", format!("{} → {}", self.loaded.0, self.loaded.1));
+        line("  regressions", format!("{} (and {} objects)", self.lost, self.whole_lost));
+        line("instructions", change(self.instructions));
+        line("  programs that grew", self.grown.to_string());
+        line("xlated instructions", change(self.xlated));
+        line("  programs that grew", self.xlated_grown.to_string());
+        line(
+            "  geometric mean where branches went",
+            format!("{:.4} over {} programs", geometric_mean(&self.ratios), self.ratios.len()),
+        );
+        line("jited bytes", change(self.jited));
+        line("verified instructions", change(self.verified));
+        let us = self.verification_us;
+        line("verification time in ms", change((us.0 / 1000, us.1 / 1000)));
+        line("maps of programs", change(self.maps));
+        line(
+            "programs test-run",
+            format!("{} with {} runs, {} differ", self.ran, self.runs, self.different),
+        );
+        let fold_ms: f64 = self.fold_ms.iter().sum();
+        line(
+            "folding",
+            format!(
+                "{:.1} s, median {:.2} ms, longest {:.0} ms",
+                fold_ms / 1000.0,
+                median(&self.fold_ms),
+                self.fold_ms.iter().copied().fold(0.0, f64::max)
+            ),
+        );
+        for (kind, count) in &self.notes {
+            line(&format!("  notes: {kind}"), count.to_string());
+        }
+        line(
+            "programs with code never visited",
+            format!(
+                "{} of {} ({} instructions)",
+                self.residual_programs, self.residual_known, self.residual_instructions
+            ),
+        );
+        for kind in Kind::ALL {
+            let (edges, instructions) = self.residual_kinds.get(&kind).copied().unwrap_or_default();
+            let programs = self.residual_programs_of.get(&kind).copied().unwrap_or_default();
+            line(
+                &format!("  {}", kind.title()),
+                format!("{programs} programs, {edges} branches, {instructions} instructions"),
+            );
+        }
+        out
+    }
+}
+
+fn geometric_mean(ratios: &[f64]) -> f64 {
+    let logarithms: f64 = ratios.iter().map(|ratio| ratio.ln()).sum();
+    (logarithms / ratios.len().max(1) as f64).exp()
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+fn is_lost(program: &ProgramResult) -> bool {
+    program.before.is_some() && program.after.is_none()
+}
+
+/// What must not be, a line each.
+pub fn problems(result: &ObjectResult) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (name, reason) in &result.refused {
+        problems.push(format!("REFUSED {} {name}: {reason}", result.object));
+    }
+    for assignment in &result.assignments {
+        let place = format!("{} {}", result.object, assignment.name);
+        if let Some(untried) = &assignment.untried {
+            problems.push(format!("UNTRIED {place}: {untried}"));
+        }
+        if assignment.whole == Some((true, false)) {
+            problems.push(format!("OBJECT {place}: does not load whole any more"));
+        }
+        for program in &assignment.programs {
+            let place = format!("{place} {}", program.name);
+            if is_lost(program) {
+                let failure = program.failure.clone().unwrap_or_default();
+                problems.push(format!("REGRESSION {place}: {failure}"));
+            }
+            if let (Some(before), Some(after)) = (program.before, program.after) {
+                for (what, before, after) in [
+                    ("GROWN", before.instructions, after.instructions),
+                    ("XLATED", before.xlated, after.xlated),
+                ] {
+                    if before < after {
+                        problems.push(format!("{what} {place}: {before} → {after}"));
+                    }
+                }
+            }
+            if let Some(difference) = program.differences.first() {
+                let others = program.differences.len() - 1;
+                problems.push(format!("DIFFERS {place}: {difference} (and {others} more)"));
+            }
+        }
+    }
+    problems
+}
+
+/// Writes `programs.tsv`, `residual.tsv`, `problems.txt` and `totals.txt`.
+pub fn write_tables(out: &Path, results: &[ObjectResult]) -> Result<()> {
+    let mut programs = String::from(
+        "object\tassignment\tsection\tprogram\tinstructions\tafter\txlated\tafter\tjited\tafter\t\
+         verified\tafter\tverification_us\tafter\tmaps\tafter\truns\tdiffer\tunvisited\tfailure\n",
+    );
+    let mut residual =
+        String::from("kind\tobject\tprogram\tfunction\tfrom\tto\tinstructions\tline\toperands\n");
+    for result in results {
+        for assignment in &result.assignments {
+            for program in &assignment.programs {
+                let object = &result.object;
+                let numbers = |part: fn(&Sizes) -> u64| {
+                    let text = |sizes: Option<Sizes>| {
+                        sizes.map_or(String::new(), |sizes| part(&sizes).to_string())
+                    };
+                    format!("{}\t{}", text(program.before), text(program.after))
+                };
+                writeln!(
+                    programs,
+                    "{object}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+                    assignment.name,
+                    program.section,
+                    program.name,
+                    numbers(|sizes| sizes.instructions.into()),
+                    numbers(|sizes| sizes.xlated.into()),
+                    numbers(|sizes| sizes.jited.into()),
+                    numbers(|sizes| sizes.verified.into()),
+                    numbers(|sizes| sizes.verification_us),
+                    numbers(|sizes| sizes.maps.into()),
+                    program.runs,
+                    program.differences.len(),
+                    program.residual.as_ref().map_or(0, |residual| residual.instructions),
+                    program.failure.as_deref().unwrap_or_default(),
+                )?;
+                for edge in program.residual.iter().flat_map(|residual| &residual.edges) {
+                    writeln!(
+                        residual,
+                        "{:?}\t{object}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+                        edge.kind,
+                        program.name,
+                        edge.function,
+                        edge.edge.0,
+                        edge.edge.1,
+                        edge.instructions,
+                        edge.line,
+                        edge.operands,
+                    )?;
+                }
+            }
+        }
+    }
+    let problems: Vec<String> = results.iter().flat_map(problems).collect();
+    fs::write(out.join("programs.tsv"), programs)?;
+    fs::write(out.join("residual.tsv"), residual)?;
+    fs::write(out.join("problems.txt"), problems.join("\n"))?;
+    fs::write(out.join("totals.txt"), totals(results).text())?;
+    Ok(())
+}
