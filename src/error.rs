@@ -3,6 +3,7 @@
 use crate::btf::BtfError;
 use crate::elf::ElfError;
 use crate::kernel::KernelError;
+use crate::kernel::core::CoreError;
 use crate::lift::LiftError;
 use crate::lower::LowerError;
 use crate::passes::pass::PassError;
@@ -52,6 +53,9 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// CO-RE relocations cannot be resolved.
+    #[error(transparent)]
+    Core(#[from] CoreError),
     /// A pass broke the program: a bug.
     #[error(transparent)]
     Pass(#[from] PassError),

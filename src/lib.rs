@@ -7,7 +7,7 @@ pub mod btf;
 mod draft;
 pub mod elf;
 mod error;
-mod kernel;
+pub mod kernel;
 pub mod lift;
 pub mod loads;
 pub mod lower;
@@ -20,6 +20,7 @@ mod seal;
 pub mod variables;
 
 pub use error::Error;
+pub use kernel::core::CoreMode;
 pub use kernel::{Kernel, KernelError, KernelVersion};
 pub use object::Object;
 pub use pipeline::{Fold, Folded};

@@ -6,6 +6,7 @@ use wildmatch::WildMatch;
 
 use crate::draft::Draft;
 use crate::elf::{SectionIndex, SymbolIndex};
+use crate::kernel::core::{self, Applied, CoreMode};
 use crate::kernel::{self, Resolved};
 use crate::lower::{LowerError, Lowered, lower};
 use crate::passes::analysis::calls::CallGraph;
@@ -36,6 +37,7 @@ pub struct Fold<'o> {
     variables: Variables<'o>,
     record: Record,
     kernel: Kernel,
+    core: CoreMode,
     verify_each: bool,
     prune: PruneOptions,
 }
@@ -67,7 +69,8 @@ impl<'o> Fold<'o> {
             }
         }
         let prune = PruneOptions::default();
-        Ok(Self { object, variables, record, kernel: Kernel::new(), verify_each: false, prune })
+        let (kernel, core) = (Kernel::new(), CoreMode::default());
+        Ok(Self { object, variables, record, kernel, core, verify_each: false, prune })
     }
 
     /// Gives a variable, member or element a value ([`Variables::set`]).
@@ -132,10 +135,18 @@ impl<'o> Fold<'o> {
     }
 
     /// Says which kernel the object is for. Variables of `.kconfig` that it gives a value are
-    /// folded, so are checks of weak kernel symbols.
+    /// folded, so are checks of weak kernel symbols; CO-RE relocations are resolved if its
+    /// types are known ([`Fold::core`]).
     #[must_use]
     pub fn kernel(mut self, kernel: &Kernel) -> Self {
         self.kernel = kernel.clone();
+        self
+    }
+
+    /// Says which CO-RE relocations are resolved; those that decide branches if nothing is said.
+    #[must_use]
+    pub fn core(mut self, mode: CoreMode) -> Self {
+        self.core = mode;
         self
     }
 
@@ -248,8 +259,9 @@ impl<'o> Fold<'o> {
         let facts = kernel::resolve(object, &self.kernel)?;
         let (open, closed) = self.sections();
         let scope = Scope::new(object, &self.prune, &open, &closed);
-        let Code { program, log, live, lowered } = self.fold_program(&scope, &facts)?;
+        let Code { program, log, live, core, lowered } = self.fold_program(&scope, &facts)?;
         scope.check_drops(&live)?;
+        core.check(object, &program)?;
         let warnings = facts.check(object, &program, &self.kernel)?;
         let external = |node| match node {
             Node::Extern(symbol) => Some(symbol),
@@ -275,6 +287,7 @@ impl<'o> Fold<'o> {
             report::build(object, &program, &log, &self.variables, &draft, &seals, &record);
         report.add_reasons(reasons);
         report.notes.extend(warnings);
+        report.core = core.report(object, &mut lines);
         let written = draft.write(object)?;
         report.size_after = written.bytes.len() as u64;
         report.btf_after = written.btf_size;
@@ -291,6 +304,7 @@ impl<'o> Fold<'o> {
         let mut original = object.program().clone();
         apply_variables(&mut original, &self.variables);
         facts.apply(&mut original);
+        let core = self.resolve_core(&mut original)?;
         let mut options = Options { verify_each: self.verify_each, ..Options::default() };
         let mut gone = BTreeSet::new();
         let mut stay = BTreeSet::new();
@@ -323,13 +337,21 @@ impl<'o> Fold<'o> {
             clear(&mut program, &now);
             let lifted = prune::lifted_without(object, &program);
             match lower(object.elf(), object.btf_ext(), &lifted, &program) {
-                Ok(lowered) => return Ok(Code { program, log, live, lowered }),
+                Ok(lowered) => return Ok(Code { program, log, live, core, lowered }),
                 Err(LowerError::Linearize { id, .. }) if options.levels[id] != Level::None => {
                     options.levels[id] = Level::None;
                 }
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    fn resolve_core(&self, program: &mut Program) -> Result<Applied, Error> {
+        if self.core == CoreMode::None {
+            return Ok(Applied::default());
+        }
+        let resolutions = core::resolve(self.object, &self.kernel)?;
+        Ok(core::apply(program, &resolutions, self.core))
     }
 
     /// The read-only sections with variables that can still be set, and those in which the
@@ -461,6 +483,7 @@ struct Code {
     program: Program,
     log: FoldLog,
     live: Live,
+    core: Applied,
     lowered: Lowered,
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use bpfold::TailMap;
+use bpfold::{CoreMode, TailMap};
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -133,6 +133,30 @@ pub struct KernelArgs {
     /// are modules'. `host`: all of /sys/kernel/btf
     #[arg(long, value_name = "FILE|host")]
     pub btf: Vec<PathBuf>,
+    /// Which CO-RE relocations to resolve by these types. The rest is left to the loader
+    #[arg(long, value_name = "MODE", default_value = "checks", requires = "btf")]
+    pub core: Core,
+}
+
+/// Which CO-RE relocations are resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Core {
+    /// None
+    None,
+    /// What decides branches: existence, sizes and signs, values of enums
+    Checks,
+    /// All: offsets and type ids too, so that the object is for this one kernel
+    All,
+}
+
+impl From<Core> for CoreMode {
+    fn from(core: Core) -> Self {
+        match core {
+            Core::None => CoreMode::None,
+            Core::Checks => CoreMode::Checks,
+            Core::All => CoreMode::All,
+        }
+    }
 }
 
 /// All of [`FoldOptions`] and [`KernelArgs`]: clap makes no group of a structure with another
@@ -155,6 +179,7 @@ const FOLD_OPTIONS: [&str; 17] = [
     "kconfig",
     "kallsyms",
     "btf",
+    "core",
 ];
 
 /// Compare what the running kernel makes of an object before and after folding

@@ -65,7 +65,7 @@ pub fn prepare<'o>(
     if options.freeze_marked {
         fold = fold.freeze_marked().map_err(error())?;
     }
-    Ok(fold.kernel(&kernel::known(&options.kernel)?))
+    Ok(fold.kernel(&kernel::known(&options.kernel)?).core(options.kernel.core.into()))
 }
 
 /// What is said about the parts of the object that are used.

@@ -13,6 +13,11 @@ pub fn text(report: &Report, verbose: bool) -> String {
     if verbose {
         out.branches(report);
         out.loads(report);
+        out.core(report);
+    }
+    if !report.core.is_empty() {
+        let (resolved, left) = (report.core.len(), report.core_left);
+        out.line(&format!("CO-RE: {resolved} resolved, {left} left to the loader"));
     }
     out.dropped(report);
     out.parts(report);
@@ -113,6 +118,17 @@ impl Summary {
             };
             let place = &load.at;
             self.line(&format!("  {place}: {what} is {:#x} ({} bytes)", load.value, load.size));
+        }
+    }
+
+    fn core(&mut self, report: &Report) {
+        if report.core.is_empty() {
+            return;
+        }
+        self.heading("CO-RE relocations resolved");
+        for core in &report.core {
+            let (place, subject, kind, value) = (&core.at, &core.subject, core.kind, core.value);
+            self.line(&format!("  {place}: {kind} of {subject} is {value}"));
         }
     }
 

@@ -6,7 +6,7 @@ use bpfold_passes::helpers::Helper;
 use bpfold_passes::ir::{ExternValue, InstData, Program};
 use bpfold_passes::isa::{Callee, Imm64, Op};
 
-use super::compat::are_compatible;
+use super::core::{Fuel, essential, types_are_compatible};
 use super::kconfig::KconfigType;
 use super::{Kernel, KernelError};
 use crate::Object;
@@ -188,7 +188,7 @@ fn symbol(
             None => in_kallsyms(name).filter(|present| !present),
         },
         Kind::Func { proto, .. } => {
-            let name = essential_name(name);
+            let name = std::str::from_utf8(essential(name.as_bytes())).unwrap_or(name);
             match find(kernel, name, |kind| match kind {
                 Kind::Func { proto, .. } => Some(*proto),
                 _ => None,
@@ -235,12 +235,11 @@ fn find(
     Ok(Some(kernel.module_types()?.iter().find_map(search)))
 }
 
-/// A name without its flavour: what stands before the last `___`.
-fn essential_name(name: &str) -> &str {
-    match name.rfind("___") {
-        Some(at) if at > 0 => &name[..at],
-        _ => name,
-    }
+/// Whether a declaration of the object fits a type of the kernel; none if they nest too deep to
+/// tell.
+fn are_compatible(local: (&Btf, TypeId), target: (&Btf, TypeId)) -> Option<bool> {
+    let (ours, theirs) = (local.0.resolve(local.1).0, target.0.resolve(target.1).0);
+    types_are_compatible(local.0, ours, target.0, theirs, &mut Fuel::default()).ok()
 }
 
 impl Resolved {

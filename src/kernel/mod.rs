@@ -6,7 +6,7 @@
 //! rules by which libbpf fills them in when it loads an object (`bpf_object__resolve_externs`).
 
 mod btf;
-mod compat;
+pub mod core;
 mod error;
 mod externs;
 mod kallsyms;

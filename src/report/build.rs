@@ -34,6 +34,7 @@ pub(crate) fn build(
         open: open(variables),
         notes: notes(object, log, draft, &seals.kept),
         dropped: dropped(object, program, draft, &seals.sealed),
+        core_left: draft.ext.as_ref().map_or(0, |ext| count(&ext.core_relo)),
         size_before: object.file_size(),
         btf_before: btf_size(object.elf()),
         ..Report::default()

@@ -22,6 +22,10 @@ pub struct Report {
     pub branches: Vec<BranchReport>,
     /// The loads that became immediates.
     pub loads: Vec<LoadReport>,
+    /// The CO-RE relocations that became immediates and offsets.
+    pub core: Vec<CoreReport>,
+    /// The CO-RE relocations that are left to the loader.
+    pub core_left: usize,
     /// What is no longer in the object.
     pub dropped: Dropped,
     /// Why programs, functions, maps, sections and externs are no longer in the object.
@@ -126,6 +130,19 @@ pub struct LoadReport {
     pub value: u64,
     /// The variable, member or element that it read, if one has all the bytes.
     pub variable: Option<String>,
+}
+
+/// A CO-RE relocation that got its value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CoreReport {
+    /// The instruction.
+    pub at: Location,
+    /// What it is about, such as `field pid of struct task_struct`.
+    pub subject: String,
+    /// What is asked of it, such as `existence` or `byte offset`.
+    pub kind: &'static str,
+    /// The value in the kernel.
+    pub value: u64,
 }
 
 /// What is no longer in the object.

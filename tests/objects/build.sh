@@ -13,3 +13,15 @@ bpf-gcc -O2 -Wall -c mini.c -o mini-gcc.o
 clang-19 $base -target bpfel -mcpu=v3 -c places.c -o places.o
 clang-19 $base -target bpfeb -mcpu=v3 -c places.c -o places-be.o
 clang-19 $base -target bpfel -mcpu=v3 -c sealing.c -o sealing.o
+clang-14 $base -target bpfel -mcpu=v3 -c core.c -o core.o
+clang-14 $base -target bpfeb -mcpu=v3 -c core.c -o core-be.o
+clang-14 $base -target bpfel -c core-target.c -o core-target-old.o
+clang-14 $base -target bpfel -DNEW -c core-target.c -o core-target-new.o
+clang-14 $base -target bpfeb -DNEW -c core-target.c -o core-target-be.o
+clang-14 $base -target bpfel -DAMBIGUOUS -c core-target.c -o core-target-two.o
+# What libbpf makes of the records; ../core/relocate.c says how it is built.
+if command -v relocate; then
+	for target in old new two; do
+		relocate core.o core-target-$target.o | grep -v '^end' >core-target-$target.libbpf
+	done
+fi

@@ -1,0 +1,183 @@
+//! Resolved records into a program, and the check of what was left after folding.
+
+use std::collections::BTreeMap;
+
+use super::{CoreError, CoreMode, Problem, Resolution, describe};
+use crate::Object;
+use crate::btf::{CoreRelo, CoreReloKind};
+use crate::lift::links::FuncLink;
+use crate::passes::entity::{Core, Func, Inst};
+use crate::passes::ir::{Function, OpaqueItem, Program};
+use crate::passes::isa::{Op, encode};
+use crate::report::{CoreReport, Lines};
+
+/// What came of the records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Applied {
+    /// The records that have become values.
+    pub resolved: Vec<Resolved>,
+    /// The records that stay, though they should have a value, and why.
+    pub unresolvable: BTreeMap<Core, Problem>,
+}
+
+/// A record that has become a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Resolved {
+    /// The function of its instruction.
+    pub func: Func,
+    /// The instruction's slot, counted from the function's start.
+    pub slot: Option<u32>,
+    /// The record.
+    pub record: CoreRelo,
+    /// Its value.
+    pub value: u64,
+}
+
+/// Puts the values of the records that `mode` resolves into `program`.
+pub(crate) fn apply(program: &mut Program, resolutions: &[Resolution], mode: CoreMode) -> Applied {
+    let mut applied = Applied::default();
+    // No compiler gives an instruction more than one record; libbpf goes through all of them.
+    let mut by_core: BTreeMap<Core, Vec<&Resolution>> = BTreeMap::new();
+    for resolution in resolutions {
+        by_core.entry(resolution.core).or_default().push(resolution);
+    }
+    by_core.retain(|_, list| list.iter().all(|one| mode.resolves(one.record.kind)));
+    for (id, func) in program.funcs.iter_mut() {
+        let insts: Vec<(Inst, Core)> = func
+            .insts()
+            .filter_map(|(_, inst)| Some((inst, func.inst(inst).core?)))
+            .filter(|(_, core)| by_core.contains_key(core))
+            .collect();
+        for (inst, core) in insts {
+            let slot = func.inst(inst).origin;
+            let list = &by_core[&core];
+            applied.note(core, patch_inst(func, inst, list), (id, slot, list));
+        }
+        for item in func.opaque.iter_mut().flat_map(|opaque| &mut opaque.items) {
+            if let Some(core) = item.core
+                && let Some(list) = by_core.get(&core)
+            {
+                let slot = Some(item.origin);
+                applied.note(core, patch_opaque(item, list), (id, slot, list));
+            }
+        }
+    }
+    applied
+}
+
+fn patched<T>(mut op: Op<T>, list: &[&Resolution]) -> Result<Op<T>, Problem> {
+    for resolution in list {
+        resolution.patch(&mut op)?;
+    }
+    Ok(op)
+}
+
+fn patch_inst(func: &mut Function, inst: Inst, list: &[&Resolution]) -> Result<(), Problem> {
+    let op = patched(*func.op(inst), list)?;
+    if func.inst(inst).reloc.is_some() {
+        return Err(Problem::Instruction);
+    }
+    func.attach(inst, |data| data.core = None);
+    func.replace(inst, op);
+    Ok(())
+}
+
+fn patch_opaque(item: &mut OpaqueItem, list: &[&Resolution]) -> Result<(), Problem> {
+    let op = item.op.filter(|_| item.reloc.is_none()).ok_or(Problem::Instruction)?;
+    let op = patched(op, list)?;
+    (item.raw, item.next_imm) = encode(&op).map_err(|_| Problem::Instruction)?;
+    (item.op, item.core) = (Some(op), None);
+    Ok(())
+}
+
+impl Applied {
+    fn note(
+        &mut self,
+        core: Core,
+        result: Result<(), Problem>,
+        (func, slot, list): (Func, Option<u32>, &[&Resolution]),
+    ) {
+        match result {
+            Err(problem) => {
+                self.unresolvable.insert(core, problem);
+            }
+            Ok(()) => self.resolved.extend(list.iter().filter_map(|one| {
+                let value = *one.value.as_ref().ok()?;
+                Some(Resolved { func, slot, record: one.record.clone(), value })
+            })),
+        }
+    }
+
+    /// Whether what is left of a folded program needs no record that has no value. Programs that
+    /// loaders leave out unless they are asked for (`SEC("?…")`) may: they keep their records.
+    ///
+    /// # Errors
+    /// The first instruction that does.
+    pub fn check(&self, object: &Object, program: &Program) -> Result<(), CoreError> {
+        if self.unresolvable.is_empty() {
+            return Ok(());
+        }
+        let mut lines = Lines::new(object);
+        for (id, func) in program.funcs.iter().filter(|(id, _)| !is_optional(object, *id)) {
+            let live = func.insts().map(|(_, inst)| {
+                let data = func.inst(inst);
+                (data.core, data.origin)
+            });
+            let opaque = func.opaque.iter().flat_map(|opaque| &opaque.items);
+            let opaque = opaque.map(|item| (item.core, Some(item.origin)));
+            for (core, slot) in live.chain(opaque) {
+                if let Some(core) = core
+                    && let Some(problem) = self.unresolvable.get(&core)
+                    && let Some(recorded) = object.links().core.get(core)
+                    && let Some(btf) = object.btf()
+                {
+                    return Err(CoreError::Unresolvable {
+                        what: describe(btf, &recorded.record),
+                        kind: kind_name(recorded.record.kind),
+                        problem: problem.clone(),
+                        at: Box::new(lines.location(id, slot)),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of the report.
+    pub fn report(&self, object: &Object, lines: &mut Lines<'_>) -> Vec<CoreReport> {
+        let Some(btf) = object.btf() else { return Vec::new() };
+        let resolved = self.resolved.iter();
+        resolved
+            .map(|resolved| CoreReport {
+                at: lines.location(resolved.func, resolved.slot),
+                subject: describe(btf, &resolved.record),
+                kind: kind_name(resolved.record.kind),
+                value: resolved.value,
+            })
+            .collect()
+    }
+}
+
+fn is_optional(object: &Object, func: Func) -> bool {
+    let link: Option<&FuncLink> = object.links().funcs.get(func);
+    let section = link.and_then(|link| object.elf().sections.get(link.section));
+    section.is_some_and(|section| section.name.starts_with(b"?"))
+}
+
+fn kind_name(kind: CoreReloKind) -> &'static str {
+    match kind {
+        CoreReloKind::FieldByteOffset => "byte offset",
+        CoreReloKind::FieldByteSize => "size",
+        CoreReloKind::FieldExists => "existence",
+        CoreReloKind::FieldSigned => "sign",
+        CoreReloKind::FieldLShiftU64 => "left shift",
+        CoreReloKind::FieldRShiftU64 => "right shift",
+        CoreReloKind::TypeIdLocal => "type id in the object",
+        CoreReloKind::TypeIdTarget => "type id",
+        CoreReloKind::TypeExists => "existence",
+        CoreReloKind::TypeSize => "size",
+        CoreReloKind::EnumvalExists => "existence",
+        CoreReloKind::EnumvalValue => "value",
+        CoreReloKind::TypeMatches => "match",
+    }
+}

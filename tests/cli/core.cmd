@@ -1,0 +1,11 @@
+# What decides branches is resolved; offsets are left to the loader.
+bpfold fold objects/core.o -o out.o --btf objects/core-target-new.o --entry branch --entry kinds --verbose
+# All that the target can tell.
+bpfold fold objects/core.o -o out.o --btf objects/core-target-old.o --core all --entry branch
+bpfold fold objects/core.o -o out.o --btf objects/core-target-old.o --core all --entry branch --format json | grep -A12 '"core"'
+# What live code needs and the target lacks.
+bpfold fold objects/core.o -o out.o --btf objects/core-target-new.o --core all
+# The other byte order, and no types at all.
+bpfold fold objects/core.o -o out.o --btf objects/core-target-be.o
+bpfold fold objects/core.o -o out.o --core all
+bpfold fold objects/core.o -o out.o --btf objects/core-target-new.o --core none
