@@ -161,7 +161,7 @@ impl From<Core> for CoreMode {
 
 /// All of [`FoldOptions`] and [`KernelArgs`]: clap makes no group of a structure with another
 /// one in it.
-const FOLD_OPTIONS: [&str; 17] = [
+const FOLD_OPTIONS: [&str; 18] = [
     "set",
     "values",
     "freeze",
