@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use crate::Error;
 use crate::btf::{Btf, BtfExt};
 use crate::elf::{
-    ElfObject, Reloc, Section, SectionData, SectionIndex, Symbol, SymbolBind, SymbolIndex,
-    SymbolKind, SymbolPlace,
+    ElfObject, Reloc, Section, SectionData, SectionIndex, SectionInfo, Symbol, SymbolBind,
+    SymbolIndex, SymbolKind, SymbolPlace,
 };
 use crate::lift::is_stale_with_code;
 use crate::lower::Lowered;
@@ -182,11 +182,17 @@ impl Draft {
 
 /// The relocations that loaders act on, with the section that they are for.
 pub(crate) fn live_relocs(elf: &ElfObject) -> impl Iterator<Item = (SectionIndex, &Reloc)> {
-    let sections = elf.sections.iter().filter(|(_, section)| {
-        let btf = section.name == BTF.as_bytes() || section.name == BTF_EXT.as_bytes();
-        !btf && !is_stale_with_code(section)
+    let is_live = |index: SectionIndex| {
+        elf.sections.get(index).is_some_and(|section| {
+            let btf = section.name == BTF.as_bytes() || section.name == BTF_EXT.as_bytes();
+            !btf && !is_stale_with_code(section)
+        })
+    };
+    let tables = elf.sections.values().filter_map(move |table| match table.info {
+        SectionInfo::Section(target) if is_live(target) => Some((target, table.relocations()?)),
+        _ => None,
     });
-    sections.flat_map(|(index, _)| elf.relocations_for(index).map(move |reloc| (index, reloc)))
+    tables.flat_map(|(target, relocs)| relocs.iter().map(move |reloc| (target, reloc)))
 }
 
 fn original_has_empty_relocs(elf: &ElfObject) -> bool {

@@ -7,6 +7,8 @@ pub mod btf;
 mod draft;
 pub mod elf;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod kernel;
 pub mod lift;
 pub mod loads;

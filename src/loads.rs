@@ -10,6 +10,7 @@ use crate::passes::analysis::constants::Facts;
 use crate::passes::analysis::value::Value;
 use crate::passes::entity::{Func, PerEntity};
 use crate::passes::ir::Op;
+use crate::passes::pass::{Level, too_large};
 use crate::pipeline::roots;
 
 /// An instruction that loads from a read-only section.
@@ -26,11 +27,16 @@ pub struct Load {
     pub bytes: Option<Range<u64>>,
 }
 
-/// Every load from a read-only section, in the order of the code.
+/// Every load from a read-only section, in the order of the code. Functions that are too large
+/// to be analysed ([`too_large`]) are left out.
 #[must_use]
 pub fn loads(object: &Object) -> Vec<Load> {
     let program = object.program();
-    let facts = Facts::new(program, &roots(object), &PerEntity::default());
+    let mut levels = PerEntity::default();
+    for func in too_large(program) {
+        levels[func] = Level::None;
+    }
+    let facts = Facts::new(program, &roots(object), &levels);
     let mut loads = Vec::new();
     for (id, func) in program.funcs.iter().filter(|(id, _)| facts.is_reached(*id)) {
         for &block in func.layout() {

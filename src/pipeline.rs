@@ -13,7 +13,7 @@ use crate::passes::analysis::calls::CallGraph;
 use crate::passes::entity::Func;
 use crate::passes::ir::{Linkage, Program};
 use crate::passes::opt::fold::{Event, LoadSource};
-use crate::passes::pass::{self, FoldLog, Level, Options};
+use crate::passes::pass::{self, FoldLog, Level, Options, Step};
 use crate::prune::{Live, Node, PruneOptions, Scope, TailMap};
 use crate::record::{self, FoldedWith, Record, same_value};
 use crate::report::{self, Report};
@@ -40,6 +40,7 @@ pub struct Fold<'o> {
     core: CoreMode,
     verify_each: bool,
     prune: PruneOptions,
+    step_limit: Option<u64>,
 }
 
 /// A folded object.
@@ -69,8 +70,16 @@ impl<'o> Fold<'o> {
             }
         }
         let prune = PruneOptions::default();
-        let (kernel, core) = (Kernel::new(), CoreMode::default());
-        Ok(Self { object, variables, record, kernel, core, verify_each: false, prune })
+        Ok(Self {
+            object,
+            variables,
+            record,
+            kernel: Kernel::new(),
+            core: CoreMode::default(),
+            verify_each: false,
+            prune,
+            step_limit: None,
+        })
     }
 
     /// Gives a variable, member or element a value ([`Variables::set`]).
@@ -224,6 +233,14 @@ impl<'o> Fold<'o> {
         self
     }
 
+    /// Stops after so many steps, a step being a pass that changed a function. The result does
+    /// the same as that of a complete fold: to find the step that broke a program.
+    #[must_use]
+    pub fn step_limit(mut self, limit: Option<u64>) -> Self {
+        self.step_limit = limit;
+        self
+    }
+
     /// The variables with the values given so far.
     pub fn variables(&self) -> &Variables<'o> {
         &self.variables
@@ -254,12 +271,22 @@ impl<'o> Fold<'o> {
     /// are damaged or do not fit the object; a program that is to be dropped and cannot be;
     /// global data that must not be there; bugs.
     pub fn run(self) -> Result<Folded, Error> {
+        self.run_watched(&mut |_| {})
+    }
+
+    /// [`Fold::run`] with a look at every step. Where a function would grow or its jumps no
+    /// longer reach, everything is folded again with less, and steps are counted from 1 again.
+    ///
+    /// # Errors
+    /// As [`Fold::run`].
+    pub fn run_watched(self, watch: &mut dyn FnMut(&Step<'_>)) -> Result<Folded, Error> {
         self.check_record()?;
         let object = self.object;
         let facts = kernel::resolve(object, &self.kernel)?;
         let (open, closed) = self.sections();
         let scope = Scope::new(object, &self.prune, &open, &closed);
-        let Code { program, log, live, core, lowered } = self.fold_program(&scope, &facts)?;
+        let Code { program, log, live, core, lowered } =
+            self.fold_program(&scope, &facts, watch)?;
         scope.check_drops(&live)?;
         core.check(object, &program)?;
         let warnings = facts.check(object, &program, &self.kernel)?;
@@ -299,13 +326,19 @@ impl<'o> Fold<'o> {
     ///
     /// A program that goes enters nothing any more, and what it has called can be folded
     /// further, so this starts over until nothing more goes.
-    fn fold_program(&self, scope: &Scope<'_>, facts: &Resolved) -> Result<Code, Error> {
+    fn fold_program(
+        &self,
+        scope: &Scope<'_>,
+        facts: &Resolved,
+        watch: &mut dyn FnMut(&Step<'_>),
+    ) -> Result<Code, Error> {
         let object = self.object;
         let mut original = object.program().clone();
         apply_variables(&mut original, &self.variables);
         facts.apply(&mut original);
         let core = self.resolve_core(&mut original)?;
-        let mut options = Options { verify_each: self.verify_each, ..Options::default() };
+        let mut options =
+            Options { verify_each: self.verify_each, limit: self.step_limit, ..Options::default() };
         let mut gone = BTreeSet::new();
         let mut stay = BTreeSet::new();
         if self.prune.any() {
@@ -316,7 +349,7 @@ impl<'o> Fold<'o> {
             let mut program = original.clone();
             let entered = scope.entered(&gone);
             options.roots = Some(entered.clone());
-            let log = pass::fold(&mut program, &options)?;
+            let log = pass::fold_watched(&mut program, &options, watch)?;
             let live = scope.live(&program, &entered, &log, &stay);
             // Less can be folded in a function that grows, and then more is needed again.
             let back: Vec<Func> = gone
@@ -427,10 +460,11 @@ impl<'o> Fold<'o> {
         for name in self.variables.section_names() {
             let Some(index) = draft.elf.section_by_name(name) else { continue };
             let variables = self.variables.iter().filter(|variable| variable.section == name);
+            let loaded: BTreeSet<u64> =
+                loaded.iter().filter(|(section, _)| section == name).map(|(_, at)| *at).collect();
             let is_loaded = |variable: &Variable| {
-                loaded
-                    .iter()
-                    .any(|(section, offset)| section == name && variable.bytes().contains(offset))
+                let bytes = variable.bytes();
+                !bytes.is_empty() && loaded.range(bytes).next().is_some()
             };
             let to_seal: Vec<&Variable> = variables
                 .filter(|variable| self.variables.is_sealed(variable))
@@ -442,7 +476,9 @@ impl<'o> Fold<'o> {
             }
             let addends = self.object.links().addends;
             let kept = seal::seal(draft, index, &to_seal, addends)?;
-            seals.sealed.extend(to_seal.into_iter().filter(|variable| !kept.contains(variable)));
+            let is_kept =
+                |variable: &&Variable| kept.iter().any(|kept| std::ptr::eq(*kept, *variable));
+            seals.sealed.extend(to_seal.into_iter().filter(|variable| !is_kept(variable)));
             seals.kept.extend(kept);
         }
         Ok(seals)
@@ -453,12 +489,12 @@ impl<'o> Fold<'o> {
     }
 
     fn new_record(&self, sealed: &[&Variable], externs: Vec<FoldedWith>) -> Record {
+        let sealed: BTreeSet<&str> = sealed.iter().map(|variable| variable.name.as_str()).collect();
         let is_sealed = |path: &str| {
-            sealed.iter().any(|variable| {
-                let rest = path.rsplit_once(':').map_or(path, |(_, name)| name);
-                let rest = rest.strip_prefix(variable.name.as_str());
-                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-            })
+            let path = path.rsplit_once(':').map_or(path, |(_, name)| name);
+            // Names have dots in them, so that any dot can be the end of one.
+            let ends = path.match_indices(['.', '[']).map(|(at, _)| at).chain([path.len()]);
+            ends.filter_map(|end| path.get(..end)).any(|name| sealed.contains(name))
         };
         let earlier = self.record.values.iter().filter(|value| value.sealed).cloned();
         let now = self.variables.folded_values().into_iter().map(|value| FoldedWith {

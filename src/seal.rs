@@ -1,12 +1,17 @@
 //! Sealing: a variable whose value is final leaves the symbols and the BTF DATASEC, so that a
 //! loader that tries to set it gets an error instead of a value that changes nothing.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
+
 use bpfold_passes::isa::RawInsn;
 
 use crate::Error;
 use crate::btf::TypeId;
 use crate::draft::{Draft, live_relocs};
-use crate::elf::{ElfObject, R_BPF_64_64, SectionData, SectionIndex, SymbolIndex, SymbolKind};
+use crate::elf::{
+    ElfObject, R_BPF_64_64, SectionData, SectionIndex, Symbol, SymbolIndex, SymbolKind,
+};
 use crate::lift::Addends;
 use crate::variables::Variable;
 
@@ -27,59 +32,91 @@ pub(crate) fn seal<'v>(
     variables: &[&'v Variable],
     addends: Addends,
 ) -> Result<Vec<&'v Variable>, Error> {
-    let mut kept = Vec::new();
-    let mut vars = Vec::new();
-    for &variable in variables {
-        if repoint(draft, section, variable, addends)? {
-            let symbols: Vec<SymbolIndex> = symbols_of(&draft.elf, section, variable).collect();
-            draft.symbols.extend(symbols);
-            vars.extend(variable.var);
-        } else {
-            kept.push(variable);
-        }
-    }
+    let uses = Uses::of(draft, section);
+    let (sealed, kept): (Vec<&Variable>, Vec<&Variable>) =
+        variables.iter().partition(|variable| !hold(&uses.by_data, variable));
+    let named: Vec<&Variable> =
+        sealed.iter().copied().filter(|variable| hold(&uses.by_code, variable)).collect();
+    repoint(draft, section, &named, addends)?;
+    let symbols: Vec<SymbolIndex> = symbols_of(&draft.elf, section, &sealed).collect();
+    draft.symbols.extend(symbols);
+    let vars = sealed.iter().filter_map(|variable| variable.var).collect();
     let section = draft.elf.section_id(section).name;
     draft.forgotten.push(Forgotten { section, vars, whole: false });
     Ok(kept)
 }
 
-/// The symbols of a variable and of what lies in it.
+/// The offsets of the symbols that relocations name.
+struct Uses {
+    by_code: BTreeSet<u64>,
+    by_data: BTreeSet<u64>,
+}
+
+impl Uses {
+    fn of(draft: &Draft, section: SectionIndex) -> Uses {
+        let mut uses = Uses { by_code: BTreeSet::new(), by_data: BTreeSet::new() };
+        for (at, reloc) in draft.live_relocs() {
+            let Some(symbol) = draft.elf.symbols.get(reloc.symbol) else { continue };
+            if symbol.section() != Some(section) || !names_variable(symbol) {
+                continue;
+            }
+            let code = draft.elf.sections.get(at).is_some_and(|at| at.is_code());
+            if code && reloc.r_type == R_BPF_64_64 {
+                uses.by_code.insert(symbol.value);
+            } else {
+                uses.by_data.insert(symbol.value);
+            }
+        }
+        uses
+    }
+}
+
+fn names_variable(symbol: &Symbol) -> bool {
+    matches!(symbol.kind, SymbolKind::Object | SymbolKind::None)
+}
+
+/// Whether one of the offsets is in a variable.
+fn hold(offsets: &BTreeSet<u64>, variable: &Variable) -> bool {
+    let bytes = variable.bytes();
+    !bytes.is_empty() && offsets.range(bytes).next().is_some()
+}
+
+/// The symbols of variables and of what lies in them.
 fn symbols_of<'e>(
     elf: &'e ElfObject,
     section: SectionIndex,
-    variable: &'e Variable,
+    variables: &[&Variable],
 ) -> impl Iterator<Item = SymbolIndex> + 'e {
-    let named = elf.symbols_in(section).filter(|(_, symbol)| {
-        matches!(symbol.kind, SymbolKind::Object | SymbolKind::None)
-            && variable.bytes().contains(&symbol.value)
+    // Where variables overlap, the bytes of several count once.
+    let mut bytes: Vec<Range<u64>> = variables.iter().map(|variable| variable.bytes()).collect();
+    bytes.sort_by_key(|bytes| bytes.start);
+    bytes.dedup_by(|next, last| {
+        let joins = next.start <= last.end;
+        if joins {
+            last.end = last.end.max(next.end);
+        }
+        joins
+    });
+    let named = elf.symbols_in(section).filter(move |(_, symbol)| {
+        let after = bytes.partition_point(|bytes| bytes.start <= symbol.value);
+        let before = after.checked_sub(1).and_then(|at| bytes.get(at));
+        names_variable(symbol) && before.is_some_and(|bytes| symbol.value < bytes.end)
     });
     named.map(|(index, _)| index)
 }
 
-/// Lets code that names the variable's symbols name the section's instead. False, with
-/// nothing changed, if a relocation of data does.
+/// Lets code that names symbols of the variables name the section's instead.
 fn repoint(
     draft: &mut Draft,
     section: SectionIndex,
-    variable: &Variable,
+    variables: &[&Variable],
     addends: Addends,
-) -> Result<bool, Error> {
-    let named = |draft: &Draft, symbol: SymbolIndex| {
-        symbols_of(&draft.elf, section, variable).any(|known| known == symbol)
-    };
-    let mut uses = false;
-    for (at, reloc) in draft.live_relocs().filter(|(_, reloc)| named(draft, reloc.symbol)) {
-        let code = draft.elf.sections.get(at).is_some_and(|at| at.is_code());
-        if !code || reloc.r_type != R_BPF_64_64 {
-            return Ok(false);
-        }
-        uses = true;
-    }
-    if !uses {
-        return Ok(true);
+) -> Result<(), Error> {
+    if variables.is_empty() {
+        return Ok(());
     }
     let whole = draft.section_symbol(section)?;
-    let symbols: Vec<SymbolIndex> = symbols_of(&draft.elf, section, variable).collect();
+    let symbols: BTreeSet<SymbolIndex> = symbols_of(&draft.elf, section, variables).collect();
     let mut fixes: Vec<(SectionIndex, u64, u64)> = Vec::new();
     for (at, reloc) in live_relocs(&draft.elf).filter(|(_, reloc)| symbols.contains(&reloc.symbol))
     {
@@ -87,8 +124,7 @@ fn repoint(
         let added = if addends == Addends::WithSymbol { 0 } else { value };
         fixes.push((at, reloc.offset, added));
     }
-    for section in draft.elf.sections.values_mut().filter(|section| section.relocations().is_some())
-    {
+    for section in draft.elf.sections.values_mut() {
         if let SectionData::Relocations(relocs) = &mut section.data {
             for reloc in relocs.iter_mut().filter(|reloc| symbols.contains(&reloc.symbol)) {
                 reloc.symbol = whole;
@@ -98,7 +134,7 @@ fn repoint(
     for (at, offset, added) in fixes {
         add_to_imm(&mut draft.elf, at, offset, added);
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Adds to the immediate of the instruction at a byte offset.

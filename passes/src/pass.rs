@@ -45,6 +45,10 @@ pub struct Options {
     pub limit: Option<u64>,
 }
 
+/// The passes, as a [`Step`] names them.
+pub const PASSES: [&str; 7] =
+    ["algebra", "fold", "thread_jumps", "simplify_cfg", "copy_propagation", "dce", "merge_tails"];
+
 /// A pass that has just run on a function, for who wants to watch.
 #[derive(Clone, Copy, Debug)]
 pub struct Step<'a> {
@@ -105,6 +109,9 @@ pub fn fold_watched(
     watch: &mut dyn FnMut(&Step<'_>),
 ) -> Result<FoldLog, PassError> {
     let mut levels = options.levels.clone();
+    for func in too_large(program) {
+        levels[func] = Level::None;
+    }
     loop {
         let graph = CallGraph::new(program);
         let roots = options.roots.clone().unwrap_or_else(|| default_roots(program, &graph));
@@ -134,6 +141,25 @@ pub fn fold_watched(
             return Ok(log);
         }
     }
+}
+
+/// Blocks of a program that are analysed, so that time and memory stay bounded. Four times
+/// what the largest programs of the kernel's selftests have.
+const MAX_BLOCKS: usize = 1 << 14;
+
+/// The functions that are too large to be analysed: the largest ones, until the others have no
+/// more than [`MAX_BLOCKS`] blocks.
+pub fn too_large(program: &Program) -> Vec<Func> {
+    let sizes = program.funcs.iter().map(|(id, func)| (func.layout().len(), id));
+    let mut sizes: Vec<(usize, Func)> = sizes.collect();
+    sizes.sort();
+    let mut blocks = 0;
+    let mut fits = |(size, _): &(usize, Func)| {
+        blocks += size;
+        blocks <= MAX_BLOCKS
+    };
+    let fitting = sizes.iter().take_while(|size| fits(size)).count();
+    sizes.split_off(fitting).into_iter().map(|(_, func)| func).collect()
 }
 
 struct Driver<'a> {
@@ -252,7 +278,11 @@ impl Driver<'_> {
         if self.program.funcs[func].edits() != before {
             self.steps += 1;
             (self.watch)(&Step { number: self.steps, pass, func, program: &self.program });
-            self.verify(pass)?;
+            if self.options.verify_each {
+                // The pass saw no other function.
+                ir::verify_function(&self.program, func)
+                    .map_err(|error| PassError { pass, error })?;
+            }
         }
         Ok(true)
     }

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use bpfold::passes::pass::PASSES;
 use bpfold::{CoreMode, TailMap};
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -61,8 +63,22 @@ pub struct FoldArgs {
     /// How to print the summary
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,
+    /// Stop after so many steps (a pass that changed a function) and name the last one, to
+    /// find the one that broke a program
+    #[arg(long, value_name = "STEPS")]
+    pub bisect: Option<u64>,
+    /// Print each function after a pass changed it, to standard error
+    #[arg(long, value_name = "PASS", value_parser = pass_names())]
+    pub print_after: Vec<String>,
     #[command(flatten)]
     pub options: FoldOptions,
+}
+
+/// The pass that stands for every pass.
+pub const ALL_PASSES: &str = "all";
+
+fn pass_names() -> PossibleValuesParser {
+    PASSES.into_iter().chain([ALL_PASSES]).into()
 }
 
 /// What to fold, and how.

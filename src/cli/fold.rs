@@ -3,10 +3,13 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use bpfold::passes::pass::Step;
+use bpfold::passes::text::Printer;
 use bpfold::{Fold, Object};
 
-use super::args::{FoldArgs, FoldOptions, Format, Setting};
+use super::args::{ALL_PASSES, FoldArgs, FoldOptions, Format, Setting};
 use super::error::CliError;
+use super::table::printable;
 use super::{files, kernel, summary};
 
 /// Runs the subcommand.
@@ -14,7 +17,10 @@ pub fn run(args: &FoldArgs) -> Result<(), CliError> {
     let bytes = files::read(&args.object)?;
     let object = Object::parse(&bytes).map_err(CliError::object(&args.object))?;
     let fold = prepare(&object, &args.object, &args.options)?;
-    let folded = fold.run().map_err(CliError::object(&args.object))?;
+    let mut steps = Steps::new(args);
+    let folded = fold.step_limit(args.bisect).run_watched(&mut |step| steps.see(step));
+    steps.finish();
+    let folded = folded.map_err(CliError::object(&args.object))?;
     files::write(&args.output, &folded.bytes)?;
     let text = match args.format {
         Format::Text => summary::text(&folded.report, args.verbose),
@@ -107,4 +113,42 @@ fn settings(path: &Path) -> Result<Vec<(usize, Setting)>, CliError> {
             Err(problem) => Err(bad(at, problem)),
         })
         .collect()
+}
+
+/// What passes do, for who wants to see: `--bisect` and `--print-after`.
+struct Steps<'a> {
+    args: &'a FoldArgs,
+    /// The last step, in words.
+    last: Option<String>,
+}
+
+impl<'a> Steps<'a> {
+    fn new(args: &'a FoldArgs) -> Self {
+        Self { args, last: None }
+    }
+
+    fn see(&mut self, step: &Step<'_>) {
+        let func = step.program.funcs.get(step.func);
+        let name = printable(func.map_or("", |func| func.name.as_str()));
+        let words = format!("step {}: {} changed {name}", step.number, step.pass);
+        let wanted = |pass: &String| pass == step.pass || pass == ALL_PASSES;
+        if self.args.print_after.iter().any(wanted) {
+            let printer = Printer::new(step.program);
+            tell(&format!("{words}\n{}\n", printer.function(step.func)));
+        }
+        self.last = Some(words);
+    }
+
+    /// Names the last step, if steps were limited.
+    fn finish(&self) {
+        if self.args.bisect.is_some() {
+            let last = self.last.as_deref().unwrap_or("step 0: nothing was changed");
+            tell(&format!("stopped after {last}\n"));
+        }
+    }
+}
+
+/// Writes to standard error; who does not listen has no error.
+fn tell(text: &str) {
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }

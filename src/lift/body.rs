@@ -1,5 +1,7 @@
 //! The code of functions: basic blocks, or an opaque body.
 
+use std::collections::BTreeMap;
+
 use bpfold_passes::entity::{
     Block, Core, Entity, Extern, Func, Line, Map, PerEntity, Reloc, Section,
 };
@@ -35,12 +37,14 @@ pub(super) fn fill(
     program: &mut Program,
     links: &mut Links,
 ) {
+    let mut known = Known::new(elf);
     for code in codes {
         let section = links.code.iter().find(|section| section.index == code.index);
         for func in section.map(|section| section.funcs.clone()).unwrap_or_default() {
             let (start, slots) = (links.funcs[func].start, program.funcs[func].original_slots);
             let insns = code.between(start, start + slots);
-            let mut lifter = Lifter { elf, codes, code, records, program, links };
+            let mut lifter =
+                Lifter { elf, codes, code, records, program, links, known: &mut known };
             let items = lifter.items(insns);
             let shape = Shape { start, end: start + slots };
             match shape.problem(&items) {
@@ -56,6 +60,28 @@ pub(super) fn fill(
     tie(program, links, codes);
 }
 
+/// What code has named so far.
+struct Known {
+    maps: BTreeMap<(SectionIndex, u64), Map>,
+    externs: BTreeMap<SymbolIndex, Extern>,
+    /// The first symbol at each offset of each section, those of sections left out.
+    symbols: BTreeMap<(SectionIndex, u64), SymbolIndex>,
+}
+
+impl Known {
+    fn new(elf: &ElfObject) -> Known {
+        let mut symbols = BTreeMap::new();
+        for (index, symbol) in elf.symbols.iter() {
+            if let Some(section) = symbol.section()
+                && symbol.kind != SymbolKind::Section
+            {
+                symbols.entry((section, symbol.value)).or_insert(index);
+            }
+        }
+        Known { maps: BTreeMap::new(), externs: BTreeMap::new(), symbols }
+    }
+}
+
 struct Lifter<'a> {
     elf: &'a ElfObject,
     codes: &'a [Code],
@@ -63,6 +89,7 @@ struct Lifter<'a> {
     records: &'a Records,
     program: &'a mut Program,
     links: &'a mut Links,
+    known: &'a mut Known,
 }
 
 impl Lifter<'_> {
@@ -139,20 +166,19 @@ impl Lifter<'_> {
     }
 
     fn map_of(&mut self, section: SectionIndex, offset: u64, reloc: Reloc) -> Map {
-        let same = |link: &MapLink| link.section == section && link.offset == offset;
-        if let Some((map, _)) = self.links.maps.iter().find(|(_, link)| same(link)) {
-            return map;
+        if let Some(map) = self.known.maps.get(&(section, offset)) {
+            return *map;
         }
-        let named = self
-            .elf
-            .symbols_in(section)
-            .find(|(_, symbol)| symbol.value == offset && symbol.kind != SymbolKind::Section);
+        let named = self.known.symbols.get(&(section, offset));
+        let named = named.and_then(|symbol| self.elf.symbols.get(*symbol));
         let name = named.map_or_else(
             || format!("{}+{offset:#x}", self.elf.section_id(section).name),
-            |(_, symbol)| String::from_utf8_lossy(&symbol.name).into_owned(),
+            |symbol| String::from_utf8_lossy(&symbol.name).into_owned(),
         );
         self.links.maps.push(MapLink { section, offset, reloc });
-        self.program.maps.push(MapDecl { name })
+        let map = self.program.maps.push(MapDecl { name });
+        self.known.maps.insert((section, offset), map);
+        map
     }
 
     fn section_of(&mut self, index: SectionIndex, reloc: Reloc) -> Option<Section> {
@@ -175,14 +201,15 @@ impl Lifter<'_> {
     }
 
     fn extern_of(&mut self, symbol: SymbolIndex, reloc: Reloc) -> Extern {
-        let known = self.links.externs.iter().find(|(_, link)| link.symbol == symbol);
-        if let Some((known, _)) = known {
-            return known;
+        if let Some(known) = self.known.externs.get(&symbol) {
+            return *known;
         }
         let name = self.elf.symbols.get(symbol).map(|symbol| symbol.name.as_slice());
         let name = String::from_utf8_lossy(name.unwrap_or_default()).into_owned();
         self.links.externs.push(ExternLink { symbol, reloc });
-        self.program.externs.push(ExternDecl { name, value: None })
+        let known = self.program.externs.push(ExternDecl { name, value: None });
+        self.known.externs.insert(symbol, known);
+        known
     }
 }
 
@@ -283,17 +310,45 @@ fn tie(program: &mut Program, links: &mut Links, codes: &[Code]) {
         .iter()
         .flat_map(|(from, link)| link.runs_into.iter().map(move |to| (from, *to)))
         .collect();
-    for (from, to) in ties {
-        let (low, high) = (from.min(to).index(), from.max(to).index());
-        let between: Vec<Func> = (low..=high).map(Func::from_index).collect();
-        for &func in &between {
-            if program.funcs[func].opaque.is_none() {
-                make_opaque(program, links, codes, func);
-            }
-            if func != from && !links.funcs[from].runs_into.contains(&func) {
-                links.funcs[from].runs_into.push(func);
-            }
+    // One function leads to the next, up and down: a jump over many costs no more than one over
+    // few.
+    let up = reach(ties.iter().copied().filter(|(from, to)| from < to));
+    let down = reach(ties.iter().map(|&(from, to)| (to, from)).filter(|(low, high)| low < high));
+    for (low, high) in up {
+        for at in low..high {
+            tie_to(program, links, codes, at, at + 1);
         }
+    }
+    for (low, high) in down {
+        for at in low..high {
+            tie_to(program, links, codes, at + 1, at);
+        }
+    }
+}
+
+/// The ranges of functions that overlapping pairs reach from the lower to the higher one.
+fn reach(pairs: impl Iterator<Item = (Func, Func)>) -> Vec<(usize, usize)> {
+    let mut pairs: Vec<_> = pairs.map(|(low, high)| (low.index(), high.index())).collect();
+    pairs.sort_unstable();
+    let mut ranges: Vec<(usize, usize)> = Vec::new();
+    for (low, high) in pairs {
+        match ranges.last_mut() {
+            Some(last) if low <= last.1 => last.1 = last.1.max(high),
+            _ => ranges.push((low, high)),
+        }
+    }
+    ranges
+}
+
+fn tie_to(program: &mut Program, links: &mut Links, codes: &[Code], from: usize, to: usize) {
+    let (from, to) = (Func::from_index(from), Func::from_index(to));
+    for func in [from, to] {
+        if program.funcs[func].opaque.is_none() {
+            make_opaque(program, links, codes, func);
+        }
+    }
+    if !links.funcs[from].runs_into.contains(&to) {
+        links.funcs[from].runs_into.push(to);
     }
 }
 

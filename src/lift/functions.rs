@@ -30,13 +30,14 @@ pub(super) fn find(
 ) -> Result<EntityVec<Func, Function>, LiftError> {
     let cuts = cuts(elf, codes, records, links.addends)?;
     let mut funcs = EntityVec::new();
+    let named = naming_symbols(elf);
     for code in codes {
         let mut section = CodeSection { index: code.index, funcs: Vec::new() };
         let starts = cuts.get(&code.index).into_iter().flatten();
         let ends = starts.clone().copied().skip(1).chain([code.len()]);
         for (&start, end) in starts.zip(ends) {
-            let symbol = naming_symbol(elf, code.index, start);
             let at = (code.index, start);
+            let symbol = named.get(&(code.index, byte_offset(start))).copied();
             let info = records.func_info.get(&at).cloned().unwrap_or_default();
             let name = symbol
                 .map(|(_, symbol)| String::from_utf8_lossy(&symbol.name).into_owned())
@@ -135,15 +136,19 @@ fn cut_at_symbol(code: &Code, symbol: &Symbol, set: &mut BTreeSet<u32>) -> Resul
     Ok(())
 }
 
-/// The symbol of type FUNC at a slot; of several, one that other objects see.
-fn naming_symbol(
-    elf: &ElfObject,
-    section: SectionIndex,
-    slot: u32,
-) -> Option<(SymbolIndex, &Symbol)> {
-    let at = |symbol: &Symbol| symbol.kind == SymbolKind::Func && symbol.value == byte_offset(slot);
-    let candidates = elf.symbols_in(section).filter(|(_, symbol)| at(symbol));
-    candidates.min_by_key(|(index, symbol)| (!symbol.is_global(), *index))
+/// The symbols of type FUNC by section and offset in bytes; of several, one that other
+/// objects see.
+fn naming_symbols(elf: &ElfObject) -> BTreeMap<(SectionIndex, u64), (SymbolIndex, &Symbol)> {
+    let mut named = BTreeMap::new();
+    for (index, symbol) in elf.symbols.iter().filter(|(_, symbol)| symbol.kind == SymbolKind::Func)
+    {
+        let Some(section) = symbol.section() else { continue };
+        let known = named.entry((section, symbol.value)).or_insert((index, symbol));
+        if symbol.is_global() && !known.1.is_global() {
+            *known = (index, symbol);
+        }
+    }
+    named
 }
 
 fn linkage(elf: &ElfObject, code: &Code, start: u32, symbol: Option<&Symbol>) -> Linkage {
@@ -154,9 +159,11 @@ fn linkage(elf: &ElfObject, code: &Code, start: u32, symbol: Option<&Symbol>) ->
         Some(symbol) if RESTRICTED.contains(&symbol.visibility()) => Linkage::Static,
         Some(_) => Linkage::Global,
         None => {
-            let symbols = elf.symbols_in(code.index);
-            let nameless = !symbols.into_iter().any(|(_, symbol)| symbol.kind == SymbolKind::Func);
-            if nameless && start == 0 && !subprograms { Linkage::Entry } else { Linkage::Static }
+            let nameless = || {
+                let mut symbols = elf.symbols_in(code.index);
+                !symbols.any(|(_, symbol)| symbol.kind == SymbolKind::Func)
+            };
+            if start == 0 && !subprograms && nameless() { Linkage::Entry } else { Linkage::Static }
         }
     }
 }

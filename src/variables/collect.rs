@@ -1,11 +1,11 @@
 //! From BTF, sections and symbols to the list of variables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
 use super::finality::SectionState;
-use super::{Input, SymbolInput, Unsettable, Variable, VariableError, Variables};
+use super::{Input, SectionInput, SymbolInput, Unsettable, Variable, VariableError, Variables};
 use crate::btf::{Btf, Kind, Linkage, MAX_DEPTH, SecVar, TypeId, TypeSet};
 
 /// Whether a section holds read-only variables, by its name as loaders tell: gcc flags its
@@ -66,6 +66,7 @@ impl<'a> Variables<'a> {
                     });
                 }
             }
+            check_overlap(section, &variables)?;
             found.variables.extend(variables);
         }
         let mut names = IndexMap::<String, u32>::new();
@@ -179,6 +180,23 @@ impl<'a> Variables<'a> {
     }
 }
 
+/// How many times larger than their section variables may be together: some have aliases.
+const NAMES_PER_BYTE: u64 = 4;
+
+/// Bytes by which variables of a small section may exceed that.
+const OVERLAP_SLACK: u64 = 4096;
+
+fn check_overlap(section: &SectionInput<'_>, variables: &[Variable]) -> Result<(), VariableError> {
+    let len = section.data.len() as u64;
+    let limit = len.saturating_mul(NAMES_PER_BYTE).saturating_add(OVERLAP_SLACK);
+    let size = variables.iter().fold(0, |sum: u64, variable| sum.saturating_add(variable.size));
+    if size > limit {
+        let section = section.name.to_owned();
+        return Err(VariableError::Overlap { section, size, len, limit });
+    }
+    Ok(())
+}
+
 /// A variable's offset in its section, if anything tells: the symbol of its name, if there is
 /// just one; for static variables and after a linker, which fills in the DATASEC's size too, BTF.
 /// Gcc 12 leaves 0 in BTF even for static variables.
@@ -210,8 +228,11 @@ fn overlap(variables: &[Variable]) -> bool {
 /// Adds the symbols that BTF does not describe. One without a size reaches to the next one.
 fn add_symbols(at: usize, section_index: usize, input: &Input<'_>, variables: &mut Vec<Variable>) {
     let Some(section) = input.sections.get(at) else { return };
-    let by_btf = variables.len();
     let here = || input.symbols.iter().filter(|symbol| symbol.section == Some(at));
+    let offsets: BTreeSet<u64> = here().map(|symbol| symbol.offset).collect();
+    let described = variables.iter().enumerate();
+    let mut described: Vec<_> = described.map(|(at, known)| (known.offset, at)).collect();
+    described.sort_unstable();
     for symbol in here() {
         let is_static = symbol.linkage == Linkage::Static;
         if symbol.name.is_empty()
@@ -222,20 +243,21 @@ fn add_symbols(at: usize, section_index: usize, input: &Input<'_>, variables: &m
         {
             continue;
         }
-        let described = variables.get(..by_btf).unwrap_or_default();
-        if described.iter().any(|known| known.name == symbol.name && known.offset == symbol.offset)
-        {
+        let first = described.partition_point(|(offset, _)| *offset < symbol.offset);
+        let same_place = described.iter().skip(first);
+        let same_place = same_place.take_while(|(offset, _)| *offset == symbol.offset);
+        let same_place = || same_place.clone().filter_map(|(_, at)| variables.get(*at));
+        if same_place().any(|known| known.name == symbol.name) {
             continue;
         }
         let end = section.data.len() as u64;
-        let next = here().map(|other| other.offset).filter(|other| *other > symbol.offset).min();
+        let next = offsets.range(symbol.offset.saturating_add(1)..).next().copied();
         let size = match symbol.size {
             0 => next.unwrap_or(end).saturating_sub(symbol.offset),
             size => size,
         };
-        let alias =
-            described.iter().find(|known| known.offset == symbol.offset && known.size == size);
-        variables.push(match alias {
+        let alias = same_place().find(|known| known.size == size);
+        let variable = match alias {
             Some(known) => Variable {
                 name: symbol.name.to_owned(),
                 var: None,
@@ -257,7 +279,8 @@ fn add_symbols(at: usize, section_index: usize, input: &Input<'_>, variables: &m
                 section_index,
                 is_unique: true,
             },
-        });
+        };
+        variables.push(variable);
     }
 }
 

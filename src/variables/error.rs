@@ -77,6 +77,22 @@ pub enum VariableError {
         /// The section's size.
         len: u64,
     },
+    /// Variables that overlap more than aliases do: listing them would take much more than the
+    /// object has.
+    #[error(
+        "{section}: its variables have {size} bytes together, the section only {len}, expected \
+         at most {limit}"
+    )]
+    Overlap {
+        /// Their section.
+        section: String,
+        /// The sum of their sizes.
+        size: u64,
+        /// The section's size.
+        len: u64,
+        /// The largest sum that is taken.
+        limit: u64,
+    },
     /// A path that is no path.
     #[error("`{path}`, character {at}: expected {expected}")]
     PathSyntax {

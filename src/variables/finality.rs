@@ -1,5 +1,6 @@
 //! Which bits of the read-only sections are final, what they are, and by what.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use object::Endianness;
@@ -115,6 +116,8 @@ pub(super) struct SectionState {
     /// Bytes that relocations fill in have all bits set.
     relocated: Vec<u8>,
     provenance: Vec<Provenance>,
+    /// The bits that are final for each reason, the user's doings first.
+    reasons: [(Finality, Vec<u8>); 4],
 }
 
 impl SectionState {
@@ -132,6 +135,13 @@ impl SectionState {
             mask: vec![0; section.data.len()],
             relocated,
             provenance: Vec::new(),
+            reasons: [
+                Finality::Set,
+                Finality::Frozen,
+                Finality::ConstNotVolatile,
+                Finality::CompilerData,
+            ]
+            .map(|reason| (reason, vec![0; section.data.len()])),
         }
     }
 
@@ -156,20 +166,26 @@ impl SectionState {
         let mask: Vec<u8> = fresh.drain(first..=last).collect();
         let start = start + first as u64;
         let bytes = start..start + mask.len() as u64;
+        let reason = self.reasons.iter_mut().find(|(reason, _)| *reason == finality);
+        let known = reason.into_iter().flat_map(|(_, known)| known.iter_mut().skip(start as usize));
+        known.zip(&mask).for_each(|(known, mask)| *known |= mask);
         self.provenance.push(Provenance { bytes, mask, path: path.to_owned(), finality });
     }
 
     /// Forgets that bits are final, so that they can be made final for another reason.
     fn reopen(&mut self, start: u64, mask: &[u8]) {
-        for (byte, mask) in (start..).zip(mask).filter(|(_, mask)| **mask != 0) {
-            if let Some(known) = self.mask.get_mut(byte as usize) {
-                *known &= !mask;
-            }
-            for provenance in &mut self.provenance {
-                let at = byte.checked_sub(provenance.bytes.start);
-                if let Some(other) = at.and_then(|at| provenance.mask.get_mut(at as usize)) {
-                    *other &= !mask;
-                }
+        let reasons = self.reasons.iter_mut().map(|(_, known)| known);
+        for known in reasons.chain([&mut self.mask]) {
+            let known = known.iter_mut().skip(start as usize);
+            known.zip(mask).for_each(|(known, mask)| *known &= !mask);
+        }
+        let end = start + mask.len() as u64;
+        for provenance in &mut self.provenance {
+            let first = provenance.bytes.start.max(start);
+            for byte in first..provenance.bytes.end.min(end) {
+                let other = provenance.mask.get_mut((byte - provenance.bytes.start) as usize);
+                let mask = mask.get((byte - start) as usize);
+                other.zip(mask).into_iter().for_each(|(other, mask)| *other &= !mask);
             }
         }
         self.provenance.retain(|provenance| provenance.mask.iter().any(|mask| *mask != 0));
@@ -378,6 +394,10 @@ impl Variables<'_> {
     /// What lies between the members of a variable is final once all members are.
     fn seal_padding(&mut self) {
         for at in 0..self.variables.len() {
+            let state = self.variables.get(at).map(|variable| self.state(variable));
+            if state != Some(Finality::Partial) {
+                continue;
+            }
             let Some(slot) = self.whole(at) else { continue };
             let Some(section) = self.sections.get(slot.section) else { continue };
             let bytes = slot.byte_range();
@@ -436,20 +456,12 @@ impl Variables<'_> {
         if known.iter().zip(mask).any(|(known, mask)| mask & !known != 0) {
             return Finality::Partial;
         }
-        // The user's doings come first in the order of the enum.
-        section
-            .provenance
-            .iter()
-            .filter(|provenance| {
-                let end = start.saturating_add(mask.len() as u64);
-                provenance.bytes.start < end && start < provenance.bytes.end
-            })
-            .filter(|provenance| {
-                (start..).zip(mask).any(|(byte, mask)| provenance.mask_at(byte) & mask != 0)
-            })
-            .map(|provenance| provenance.finality)
-            .min()
-            .unwrap_or(Finality::Open)
+        let gives = |known: &[u8]| {
+            let known = known.iter().skip(start as usize);
+            known.zip(mask).any(|(known, mask)| known & mask != 0)
+        };
+        let reason = section.reasons.iter().find(|(_, known)| gives(known));
+        reason.map_or(Finality::Open, |(reason, _)| *reason)
     }
 
     /// The members and elements that are final in a variable that is not sealed, as they were
@@ -473,16 +485,23 @@ impl Variables<'_> {
     #[must_use]
     pub fn folded_values(&self) -> Vec<FoldedValue> {
         let mut values: Vec<FoldedValue> = Vec::new();
+        let mut seen = BTreeSet::new();
+        let whole = (0..self.variables.len()).filter_map(|at| Some((self.qualified_name(at)?, at)));
+        let mut by_name = BTreeMap::<String, Vec<usize>>::new();
+        whole.for_each(|(name, at)| by_name.entry(name).or_default().push(at));
         for section in &self.sections {
             let mut provenance: Vec<&Provenance> = section.provenance.iter().collect();
             provenance.sort_by_key(|provenance| provenance.bytes.start);
             for provenance in provenance {
                 let by_user = matches!(provenance.finality, Finality::Set | Finality::Frozen);
-                let known = values.iter().any(|value| value.path == provenance.path);
-                if !by_user || known {
+                if !by_user || !seen.insert(provenance.path.as_str()) {
                     continue;
                 }
-                let Ok(slot) = self.resolve(&provenance.path) else { continue };
+                let slot = match by_name.get(&provenance.path).map(Vec::as_slice) {
+                    Some(&[at]) => self.whole(at),
+                    _ => self.resolve(&provenance.path).ok(),
+                };
+                let Some(slot) = slot else { continue };
                 values.push(FoldedValue {
                     path: provenance.path.clone(),
                     value: self.decode(&slot, &section.bytes).to_string(),

@@ -18,3 +18,7 @@ bpfold fold examples/kernel_version.bpf.o -o b.o --set kernel_version=0x60100 --
 cmp a.o b.o
 # For machines.
 bpfold fold examples/kernel_version.bpf.o -o out.o --set kernel_version=0 --format json
+# Which pass did it: stop after so many steps, and show what a pass left.
+bpfold fold examples/kernel_version.bpf.o -o out.o --set kernel_version=0 --bisect 0
+bpfold fold examples/kernel_version.bpf.o -o out.o --set kernel_version=0 --bisect 1 --print-after all --verify-each
+bpfold fold examples/kernel_version.bpf.o -o out.o --set kernel_version=0 --print-after gvn

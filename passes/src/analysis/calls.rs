@@ -40,6 +40,7 @@ impl CallGraph {
     /// The functions that can call themselves, directly or not.
     pub fn recursive(&self) -> PerEntity<Func, bool> {
         let mut recursive = PerEntity::with_default(false);
+        // The other algorithm of petgraph recurses as deep as calls go.
         for component in kosaraju_scc(&self.graph) {
             let cyclic = match component.as_slice() {
                 [one] => self.graph.contains_edge(*one, *one),

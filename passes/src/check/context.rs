@@ -5,9 +5,9 @@
 
 use crate::check::arena::{Arena, Sym};
 use crate::check::cells::{Cell, Cells};
-use crate::check::state::{Bytes, Parent, State};
+use crate::check::state::{Bytes, Parent, State, anything};
 use crate::check::value::{Abs, Base};
-use crate::isa::{Reg, RegSet};
+use crate::isa::{Endian, Reg, RegSet};
 
 /// What is known of the bytes of a frame: offset, length and value, in order.
 type FrameFacts = Vec<(i64, u32, Abs)>;
@@ -147,7 +147,7 @@ impl Exit {
     }
 
     /// The caller's state after the call, but for registers.
-    pub fn apply(&self, arena: &mut Arena, endian: crate::isa::Endian, state: &mut State) {
+    pub fn apply(&self, arena: &mut Arena, endian: Endian, state: &mut State) {
         if self.touched_beyond {
             state.overwrite_all(arena, endian);
         }
@@ -155,14 +155,15 @@ impl Exit {
             if *touched == Bytes::default() {
                 continue;
             }
-            let known = |at: i64, len: u32| {
-                let found = facts.iter().find(|(from, n, _)| (*from, *n) == (at, len));
-                found.map_or(crate::check::state::anything(len), |(.., abs)| *abs)
+            let left = cells(arena, facts);
+            let known = |arena: &mut Arena, at: i64, len: u32| {
+                let sym = left.read(arena, endian, (at, len), false);
+                sym.map_or(anything(len), |sym| arena.abs(sym))
             };
             let pieces = pieces(facts, touched);
             let Some(parent) = depth.checked_sub(1) else {
                 for (at, end) in pieces {
-                    state.replace(arena, endian, (at, end), |_, at, len| known(at, len));
+                    state.replace(arena, endian, (at, end), known);
                 }
                 continue;
             };
@@ -171,7 +172,8 @@ impl Exit {
                     parent.touched.join(touched);
                     for (at, end) in pieces {
                         let len = (end - at) as u32;
-                        let sym = arena.opaque(known(at, len));
+                        let abs = known(arena, at, len);
+                        let sym = arena.opaque(abs);
                         parent.cells.write(arena, endian, at, len, sym);
                     }
                 }

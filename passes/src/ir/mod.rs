@@ -10,7 +10,7 @@ mod verify;
 
 pub use function::{BlockData, Function, InstData, Linkage, OpaqueBody, OpaqueItem};
 pub use program::{DataSection, ExternDecl, ExternValue, Features, MapDecl, Program};
-pub use verify::{VerifyError, verify};
+pub use verify::{VerifyError, verify, verify_function};
 
 use crate::entity::Block;
 use crate::isa;
