@@ -10,23 +10,24 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use bpfold::report::PartKind;
 use bpfold::{Kernel, Object, Report};
-use bpfold_kernel::{
-    FailureClass, ObjectVerdict, Outcome, ProgramRun, ProgramVerdict, differences,
-};
+use bpfold_kernel::{FailureClass, ObjectVerdict, ProgramRun, ProgramVerdict, differences};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::assignments::{self, Assignment, Pair};
 
+use crate::judge::judge;
 use crate::objects;
 use crate::oracle::{Oracle, Question};
 use crate::report;
 use crate::residual;
-use crate::result::{AssignmentResult, ObjectResult, ProgramResult, Residual, Sizes};
+use crate::result::{AssignmentResult, ObjectResult};
 
-/// Original runs in all before a difference counts.
+/// Runs of the original in all before a difference counts, and of the folded object too.
 const RUNS_TO_CONFIRM: u32 = 6;
+
+/// Objects between lines of progress where there is no terminal.
+const PROGRESS_LINES: u64 = 100;
 
 /// Fold real objects and compare what the running kernel makes of them before and after
 ///
@@ -97,11 +98,14 @@ pub fn run(arguments: &CorpusArguments) -> Result<bool> {
                         let result = worker.object(&path)?;
                         let line = serde_json::to_string(&result)?;
                         writeln!(lock(&file), "{line}")?;
-                        for problem in report::problems(&result) {
-                            bar.println(problem);
-                        }
+                        let problems = report::problems(&result);
+                        bar.suspend(|| problems.iter().for_each(|problem| println!("{problem}")));
                         lock(&found).push(result);
                         bar.inc(1);
+                        // A bar is drawn on terminals only.
+                        if bar.is_hidden() && bar.position().is_multiple_of(PROGRESS_LINES) {
+                            println!("{} of {} objects", bar.position(), bar.length().unwrap_or(0));
+                        }
                     }
                 })
             })
@@ -189,19 +193,7 @@ impl Worker<'_> {
         name: &str,
         fold_ms: f64,
     ) -> Result<AssignmentResult> {
-        let (notes, note_texts) = notes(&pair.report)?;
-        let mut result = AssignmentResult {
-            name: assignment.name.to_owned(),
-            whole: None,
-            untried: None,
-            fold_ms,
-            branches: pair.report.branches.len(),
-            notes,
-            note_texts,
-            file: (pair.report.size_before, pair.report.size_after),
-            programs: Vec::new(),
-            dropped: 0,
-        };
+        let mut result = unjudged(assignment, &pair.report, fold_ms)?;
         let before = self.ask(&pair.original, name)?;
         let after = self.ask(&pair.folded, name)?;
         for (when, verdict) in [("before", &before), ("after", &after)] {
@@ -212,7 +204,6 @@ impl Worker<'_> {
                 return Ok(result);
             }
         }
-        result.whole = Some((before.whole.is_none(), after.whole.is_none()));
         let mut residual = match assignment.name {
             "stored" => {
                 residual::classify(&self.oracle.ask(&pair.folded, name, Question::Unvisited)?)
@@ -220,17 +211,13 @@ impl Worker<'_> {
             _ => BTreeMap::new(),
         };
         let runs = Runs { oracle: self.oracle, pair, name };
-        let dead = pair.report.dead.iter().filter(|dead| dead.kind == PartKind::Program);
-        let dropped: Vec<&str> = dead.map(|dead| dead.name.as_str()).collect();
-        for program in &before.programs {
-            let after = after.program(&program.section, &program.name);
-            if after.is_none() && dropped.contains(&program.name.as_str()) {
-                result.dropped += 1;
-                continue;
-            }
-            let key = (program.section.clone(), program.name.clone());
-            result.programs.push(compare(program, after, residual.remove(&key), &runs)?);
-        }
+        judge(
+            &mut result,
+            (&before, &after),
+            &pair.report,
+            &|program, before, after| runs.differences(program, before, after),
+            |program| residual.remove(&(program.section.clone(), program.name.clone())),
+        )?;
         Ok(result)
     }
 
@@ -269,8 +256,11 @@ impl Runs<'_> {
             let all: Vec<&ProgramRun> = known.iter().collect();
             let found = differences(&all, after);
             let count = known.len() as u32;
-            if found.is_empty() || count >= RUNS_TO_CONFIRM {
+            if found.is_empty() {
                 return Ok(found);
+            }
+            if count >= RUNS_TO_CONFIRM {
+                return self.confirmed(program, &all, found);
             }
             let question = Question::Run(count);
             let again = self.oracle.ask(&self.pair.original, self.name, question)?;
@@ -281,45 +271,44 @@ impl Runs<'_> {
             }
         }
     }
+
+    /// What differs, if it does each time that the folded object runs.
+    fn confirmed(
+        &self,
+        program: &ProgramVerdict,
+        known: &[&ProgramRun],
+        found: Vec<String>,
+    ) -> Result<Vec<String>> {
+        for repetition in 1..RUNS_TO_CONFIRM {
+            let again = self.oracle.ask(&self.pair.folded, self.name, Question::Run(repetition))?;
+            let again = again.program(&program.section, &program.name);
+            let run = again.and_then(|program| program.run.as_ref());
+            if run.is_some_and(|run| differences(known, run).is_empty()) {
+                return Ok(Vec::new());
+            }
+        }
+        Ok(found)
+    }
 }
 
-fn compare(
-    before: &ProgramVerdict,
-    after: Option<&ProgramVerdict>,
-    residual: Option<Residual>,
-    runs: &Runs<'_>,
-) -> Result<ProgramResult> {
-    let failure = match after.map(|after| &after.outcome) {
-        None => Some("the program is not there any more".to_owned()),
-        Some(Outcome::Failed(failure)) => Some(format!("{:?}: {}", failure.class, failure.message)),
-        Some(Outcome::Loaded(_)) => None,
-    };
-    let both = before.run.as_ref().zip(after.and_then(|after| after.run.as_ref()));
-    let differences = match both {
-        Some((first, after)) => runs.differences(before, first, after)?,
-        None => Vec::new(),
-    };
-    Ok(ProgramResult {
-        section: before.section.clone(),
-        name: before.name.clone(),
-        before: sizes(before),
-        after: after.and_then(sizes),
-        failure,
-        residual,
-        runs: both.map_or(0, |(_, after)| after.count()),
-        differences,
-    })
-}
-
-pub(crate) fn sizes(program: &ProgramVerdict) -> Option<Sizes> {
-    let loaded = program.loaded()?;
-    Some(Sizes {
-        instructions: loaded.instructions,
-        xlated: loaded.xlated,
-        jited: loaded.jited,
-        verified: loaded.verified,
-        verification_us: loaded.verification_us.unwrap_or(0),
-        maps: loaded.maps,
+/// What a fold gives before the kernel is asked.
+pub fn unjudged(
+    assignment: &Assignment,
+    report: &Report,
+    fold_ms: f64,
+) -> Result<AssignmentResult> {
+    let (notes, note_texts) = notes(report)?;
+    Ok(AssignmentResult {
+        name: assignment.name.to_owned(),
+        whole: None,
+        untried: None,
+        fold_ms,
+        branches: report.branches.len(),
+        notes,
+        note_texts,
+        file: (report.size_before, report.size_after),
+        programs: Vec::new(),
+        dropped: 0,
     })
 }
 
@@ -342,7 +331,7 @@ fn notes(report: &Report) -> Result<(BTreeMap<String, usize>, Vec<String>)> {
 }
 
 /// Turns a panic into an error: one object must not stop the others.
-fn guarded<T>(operation: impl FnOnce() -> Result<T>) -> Result<T> {
+pub fn guarded<T>(operation: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(operation)).unwrap_or_else(|panic| {
         let message = panic
             .downcast_ref::<String>()

@@ -1,9 +1,13 @@
 //! Commands of the project that are no tests: `cargo xtask corpus` folds many objects and asks
-//! the running kernel what it makes of them before and after. README.md beside the sources
-//! tells what it needs and prints.
+//! the running kernel what it makes of them before and after, `cargo xtask kernels` asks many
+//! kernels about a few. README.md beside the sources tells what they need and print.
 
 mod assignments;
 mod corpus;
+mod initramfs;
+mod judge;
+mod kernels;
+mod machine;
 mod objects;
 mod oracle;
 mod report;
@@ -26,6 +30,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Corpus(corpus::CorpusArguments),
+    Kernels(kernels::KernelsArguments),
     /// Load objects in this process and print a line of JSON for each
     #[command(hide = true)]
     Load {
@@ -37,6 +42,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Corpus(arguments) => corpus::run(&arguments),
+        Command::Kernels(arguments) => kernels::run(&arguments),
         Command::Load { arguments } => {
             bpfold_kernel::run_command(arguments, &mut std::io::stdout().lock())
                 .map(|()| true)

@@ -188,6 +188,9 @@ impl Totals {
         for (kind, count) in &self.notes {
             line(&format!("  notes: {kind}"), count.to_string());
         }
+        if self.residual_known == 0 {
+            return out;
+        }
         line(
             "programs with code never visited",
             format!(

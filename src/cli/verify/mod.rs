@@ -16,8 +16,9 @@ use comparison::{Comparison, ProgramComparison};
 
 /// Seed of random packets: the same ones each time.
 const SEED: u64 = 1;
-/// How often the original is run before a difference is one: what it answers differently by
-/// itself (time, random numbers) is not compared.
+/// How often each object is run before a difference is one: what the original answers
+/// differently by itself (time, random numbers) is not compared, and what the folded object
+/// answers differently must do so each time.
 const RUNS_TO_CONFIRM: usize = 6;
 
 /// The objects to compare.
@@ -88,7 +89,7 @@ fn compare(pair: &Pair, name: &str, packets: Option<&Packets>) -> Result<Compari
     let options = Options { run: packets, ..Options::default() };
     let before = load(&pair.original, name, options)?;
     let mut after = load(&pair.folded, name, options)?;
-    let mut originals = Originals { pair, name, options, known: vec![before.programs.clone()] };
+    let mut loads = Loads { pair, name, options, known: vec![before.programs.clone()] };
     let mut programs = Vec::new();
     for program in &before.programs {
         let is_it =
@@ -97,7 +98,7 @@ fn compare(pair: &Pair, name: &str, packets: Option<&Packets>) -> Result<Compari
         let after = at.map(|at| after.programs.remove(at));
         let answers = after.as_ref().and_then(|after| after.run.as_ref());
         let (runs, differences) = match (&program.run, answers) {
-            (Some(_), Some(after)) => (after.count(), originals.differences(&is_it, after)?),
+            (Some(_), Some(after)) => (after.count(), loads.differences(&is_it, after)?),
             _ => (0, Vec::new()),
         };
         programs.push(ProgramComparison {
@@ -117,29 +118,42 @@ fn compare(pair: &Pair, name: &str, packets: Option<&Packets>) -> Result<Compari
     })
 }
 
-/// The original, loaded and run as often as needed.
-struct Originals<'a> {
+/// The objects, loaded and run as often as needed.
+struct Loads<'a> {
     pair: &'a Pair,
     name: &'a str,
     options: Options<'a>,
+    /// Loads of the original.
     known: Vec<Vec<ProgramVerdict>>,
 }
 
-impl Originals<'_> {
-    /// What differs from all runs of a program of the original.
+impl Loads<'_> {
+    /// What differs from all runs of a program of the original, each time that it runs.
     fn differences(
         &mut self,
         is_it: &dyn Fn(&ProgramVerdict) -> bool,
         after: &ProgramRun,
     ) -> Result<Vec<String>, CliError> {
-        loop {
-            let programs = self.known.iter().filter_map(|known| known.iter().find(|p| is_it(p)));
-            let runs: Vec<&ProgramRun> = programs.filter_map(|known| known.run.as_ref()).collect();
-            let found = differences(&runs, after);
-            if found.is_empty() || self.known.len() >= RUNS_TO_CONFIRM {
-                return Ok(found);
-            }
+        let mut found = self.compare(is_it, after);
+        while !found.is_empty() && self.known.len() < RUNS_TO_CONFIRM {
             self.known.push(load(&self.pair.original, self.name, self.options)?.programs);
+            found = self.compare(is_it, after);
         }
+        let mut repetitions = 1;
+        while !found.is_empty() && repetitions < RUNS_TO_CONFIRM {
+            let again = load(&self.pair.folded, self.name, self.options)?.programs;
+            let run = again.iter().find(|program| is_it(program)).and_then(|p| p.run.as_ref());
+            if run.is_some_and(|run| self.compare(is_it, run).is_empty()) {
+                return Ok(Vec::new());
+            }
+            repetitions += 1;
+        }
+        Ok(found)
+    }
+
+    fn compare(&self, is_it: &dyn Fn(&ProgramVerdict) -> bool, after: &ProgramRun) -> Vec<String> {
+        let programs = self.known.iter().filter_map(|known| known.iter().find(|p| is_it(p)));
+        let runs: Vec<&ProgramRun> = programs.filter_map(|known| known.run.as_ref()).collect();
+        differences(&runs, after)
     }
 }

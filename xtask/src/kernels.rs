@@ -1,0 +1,248 @@
+//! `cargo xtask kernels`: a selection of objects before and after, on many kernels.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use bpfold::{Object, Report};
+use bpfold_kernel::{ObjectVerdict, ProgramRun, differences};
+use serde::Deserialize;
+
+use crate::assignments;
+use crate::corpus::{guarded, unjudged};
+use crate::judge::judge;
+use crate::machine::Machine;
+use crate::objects;
+use crate::report;
+use crate::result::ObjectResult;
+
+/// Loads of the original in a machine, to know what differs by itself.
+const ORIGINALS: usize = 3;
+
+/// Compare what several kernels make of objects before and after folding, in virtual machines
+///
+/// Each kernel is started by qemu without hardware support. Objects are folded as by `corpus`;
+/// the assignment `kernel` has the version of the kernel that is started, and the file `config`
+/// beside the image if there is one. Fails as `corpus` does.
+#[derive(Debug, clap::Args)]
+pub struct KernelsArguments {
+    /// Images of kernels, or directories in which there are some called vmlinuz
+    #[arg(value_name = "IMAGE", required = true)]
+    pub images: Vec<PathBuf>,
+    /// Where objects are; the project's examples without any
+    #[arg(long = "dir", value_name = "DIR")]
+    pub dirs: Vec<PathBuf>,
+    /// Take so many of the objects, evenly
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    pub sample: usize,
+    /// Only these assignments: stored, flipped, zero, one, minus-one, max, kernel
+    #[arg(long, value_name = "NAME", default_values = ["stored", "flipped", "kernel"])]
+    pub assignment: Vec<String>,
+    /// Where results go
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Kernels that run at the same time
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub jobs: usize,
+    /// Memory of a machine in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    pub memory: u32,
+    /// Seconds that a machine may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub limit: u64,
+}
+
+/// Runs the command; false if something got worse.
+pub fn run(arguments: &KernelsArguments) -> Result<bool> {
+    let out = arguments.out.clone().unwrap_or_else(|| crate::cache_dir().join("kernels-results"));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let loader = build_loader(&root)?;
+    let examples = vec![root.join("examples")];
+    let dirs = if arguments.dirs.is_empty() { &examples } else { &arguments.dirs };
+    let objects = sample(objects::find(dirs), arguments.sample);
+    anyhow::ensure!(!objects.is_empty(), "no objects in {dirs:?}");
+    let images: Vec<PathBuf> = arguments.images.iter().flat_map(|path| images(path)).collect();
+    anyhow::ensure!(!images.is_empty(), "no kernels in {:?}", arguments.images);
+    let machines: Vec<Machine> =
+        images.iter().map(|image| Machine::new(image)).collect::<Result<_>>()?;
+    let matrix = Matrix { arguments, loader: &loader, objects: &objects };
+    let mut good = true;
+    for machines in machines.chunks(arguments.jobs.max(1)) {
+        let results: Vec<Result<Vec<ObjectResult>>> = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                machines.iter().map(|machine| scope.spawn(|| matrix.run(machine))).collect();
+            let failed = || anyhow::anyhow!("a worker panicked");
+            threads.into_iter().map(|t| t.join().unwrap_or_else(|_| Err(failed()))).collect()
+        });
+        for (machine, results) in machines.iter().zip(results) {
+            let results = results?;
+            let totals = report::totals(&results);
+            let dir = out.join(&machine.release);
+            fs::create_dir_all(&dir)?;
+            report::write(&dir.join("objects.jsonl"), &results)?;
+            report::write_tables(&dir, &results)?;
+            println!("kernel {}", machine.release);
+            print!("{}", totals.text());
+            results.iter().flat_map(report::problems).for_each(|problem| println!("{problem}"));
+            good &= totals.is_good();
+        }
+    }
+    println!("details: {}", out.display());
+    Ok(good)
+}
+
+/// Every so many, so that `count` remain.
+fn sample(objects: Vec<PathBuf>, count: usize) -> Vec<PathBuf> {
+    let all = objects.len();
+    let is_taken = |at: usize| all <= count || at * count / all != (at + 1) * count / all;
+    objects.into_iter().enumerate().filter(|(at, _)| is_taken(*at)).map(|(_, path)| path).collect()
+}
+
+fn images(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let walk = walkdir::WalkDir::new(path).sort_by_file_name();
+    let files = walk.into_iter().filter_map(Result::ok);
+    files.filter(|file| file.file_name() == "vmlinuz").map(walkdir::DirEntry::into_path).collect()
+}
+
+/// The loader as one file that needs no libraries.
+fn build_loader(root: &Path) -> Result<PathBuf> {
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let dir = crate::cache_dir().join("loader");
+    // The directory of the system's libraries would bring the system's libbpf along.
+    let libraries = dir.join("libraries");
+    fs::create_dir_all(&libraries)?;
+    for library in ["libelf.a", "libz.a"] {
+        let system = format!("/usr/lib/{}-linux-gnu/{library}", std::env::consts::ARCH);
+        let link = libraries.join(library);
+        if !link.exists() {
+            std::os::unix::fs::symlink(&system, &link)?;
+        }
+    }
+    let flags = format!("-C target-feature=+crt-static -L native={}", libraries.display());
+    let status = Command::new("cargo")
+        .args(["build", "--quiet", "--release", "--package", "bpfold-kernel"])
+        .args(["--features", "libbpf-sys/static-libelf,libbpf-sys/static-zlib"])
+        // With a target of its own the flags are not those of build scripts and macros.
+        .args(["--target", &target, "--target-dir"])
+        .arg(&dir)
+        .current_dir(root)
+        .env("RUSTFLAGS", flags)
+        .status()
+        .context("cargo cannot be started")?;
+    anyhow::ensure!(status.success(), "the loader for virtual machines cannot be built");
+    Ok(dir.join(target).join("release/bpfold-load"))
+}
+
+struct Matrix<'a> {
+    arguments: &'a KernelsArguments,
+    loader: &'a Path,
+    objects: &'a [PathBuf],
+}
+
+/// One object under one assignment, with where in the results it belongs.
+struct Fold {
+    object: usize,
+    assignment: usize,
+    report: Report,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    object: String,
+    verdict: ObjectVerdict,
+}
+
+impl Matrix<'_> {
+    fn run(&self, machine: &Machine) -> Result<Vec<ObjectResult>> {
+        let mut results = Vec::new();
+        let mut folds = Vec::new();
+        let mut files = Vec::new();
+        for path in self.objects {
+            let object = results.len();
+            results.push(self.fold(machine, path, |assignment, pair| {
+                let at = folds.len();
+                let name = objects::name_of(path);
+                for original in 0..ORIGINALS {
+                    files.push((format!("{at:05}/{original}/{name}.o"), pair.original.clone()));
+                }
+                files.push((format!("{at:05}/folded/{name}.o"), pair.folded));
+                folds.push(Fold { object, assignment, report: pair.report });
+            })?);
+        }
+        let limit = Duration::from_secs(self.arguments.limit);
+        let lines = machine.run(self.loader, &files, self.arguments.memory, limit)?;
+        let mut verdicts: BTreeMap<String, ObjectVerdict> = BTreeMap::new();
+        for line in lines {
+            let line: Line = serde_json::from_str(&line).context("the loader's output")?;
+            verdicts.insert(line.object, line.verdict);
+        }
+        for (at, fold) in folds.iter().enumerate() {
+            let name = objects::name_of(&self.objects[fold.object]);
+            let of = |which: &str| verdicts.get(&format!("{at:05}/{which}/{name}.o"));
+            let result = &mut results[fold.object].assignments[fold.assignment];
+            let originals: Vec<&ObjectVerdict> =
+                (0..ORIGINALS).filter_map(|original| of(&original.to_string())).collect();
+            let (Some(before), Some(after)) = (originals.first(), of("folded")) else {
+                result.untried = Some("the loader did not come so far".to_owned());
+                continue;
+            };
+            let differ =
+                |program: &bpfold_kernel::ProgramVerdict, _: &ProgramRun, after: &ProgramRun| {
+                    let known: Vec<&ProgramRun> = originals
+                        .iter()
+                        .filter_map(|known| known.program(&program.section, &program.name))
+                        .filter_map(|program| program.run.as_ref())
+                        .collect();
+                    Ok(differences(&known, after))
+                };
+            judge(result, (before, after), &fold.report, &differ, |_| None)?;
+        }
+        Ok(results)
+    }
+
+    /// Folds an object under all assignments; `add` takes those that can be folded.
+    fn fold(
+        &self,
+        machine: &Machine,
+        path: &Path,
+        mut add: impl FnMut(usize, assignments::Pair),
+    ) -> Result<ObjectResult> {
+        let mut result = ObjectResult {
+            object: path.display().to_string(),
+            refused: BTreeMap::new(),
+            assignments: Vec::new(),
+        };
+        let bytes = fs::read(path)?;
+        let object = match guarded(|| Ok(Object::parse(&bytes)?)) {
+            Ok(object) => object,
+            Err(error) => {
+                result.refused.insert("read".to_owned(), format!("{error:#}"));
+                return Ok(result);
+            }
+        };
+        for assignment in assignments::of(&object)? {
+            if !self.arguments.assignment.iter().any(|name| name == assignment.name) {
+                continue;
+            }
+            let start = Instant::now();
+            match guarded(|| assignment.apply(&object, &machine.facts)) {
+                Ok(pair) => {
+                    let elapsed = start.elapsed().as_secs_f64() * 1000.0;
+                    let unjudged = unjudged(&assignment, &pair.report, elapsed)?;
+                    add(result.assignments.len(), pair);
+                    result.assignments.push(unjudged);
+                }
+                Err(error) => {
+                    result.refused.insert(assignment.name.to_owned(), format!("{error:#}"));
+                }
+            }
+        }
+        Ok(result)
+    }
+}
