@@ -132,16 +132,19 @@ impl Kernel {
         }
     }
 
-    /// Whether system calls are functions of the name `__ARCH_sys_NAME` (libbpf's
-    /// `probe_kern_syscall_wrapper`); PowerPC has wrappers without such names.
+    /// Whether a kprobe can be put on a system call by the name `__ARCH_sys_NAME` (libbpf's
+    /// `probe_kern_syscall_wrapper` tries): there are such functions, and kprobes. PowerPC has
+    /// wrappers without such names.
     fn has_syscall_wrapper(&self) -> Option<bool> {
+        let set = |name| self.kconfig.as_ref().map(|kconfig| kconfig.get(name) == Some("y"));
+        if set("CONFIG_KPROBE_EVENTS") == Some(false) {
+            return Some(false);
+        }
         if let Some(kallsyms) = &self.kallsyms {
             let archs = ["x64", "arm64", "s390x", "riscv", "ia32", "arm", "mips"];
             return Some(archs.iter().any(|arch| kallsyms.contains(&format!("__{arch}_sys_bpf"))));
         }
-        let kconfig = self.kconfig.as_ref()?;
-        let set = |name| kconfig.get(name) == Some("y");
-        Some(set("CONFIG_ARCH_HAS_SYSCALL_WRAPPER") && !set("CONFIG_PPC"))
+        Some(set("CONFIG_ARCH_HAS_SYSCALL_WRAPPER")? && !set("CONFIG_PPC")?)
     }
 }
 
