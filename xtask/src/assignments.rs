@@ -9,7 +9,7 @@ use std::fs;
 
 use anyhow::Result;
 use bpfold::variables::{Row, Variables};
-use bpfold::{Fold, Kernel, KernelVersion, Object, Report};
+use bpfold::{CoreMode, Fold, Kernel, KernelVersion, Object, Report};
 use serde_json::Value;
 
 /// Variables, members and elements that are set in one assignment, at most.
@@ -21,8 +21,8 @@ pub struct Assignment {
     /// What kind of values they are.
     pub name: &'static str,
     settings: Vec<(String, String)>,
-    /// What is known of the running kernel counts too.
-    with_kernel: bool,
+    /// Which CO-RE relocations are resolved if what is known of the kernel counts too.
+    kernel: Option<CoreMode>,
 }
 
 /// An object with the values in its sections, and folded with them.
@@ -59,8 +59,7 @@ pub fn of(object: &Object) -> Result<Vec<Assignment>> {
         })
         .take(SETTINGS_LIMIT)
         .collect();
-    let mut assignments =
-        vec![Assignment { name: "stored", settings: Vec::new(), with_kernel: false }];
+    let mut assignments = vec![Assignment { name: "stored", settings: Vec::new(), kernel: None }];
     for (name, change) in CHANGES {
         let mut trial: Variables<'_> = variables.clone();
         let mut settings = Vec::new();
@@ -70,10 +69,12 @@ pub fn of(object: &Object) -> Result<Vec<Assignment>> {
             settings.extend(value.map(|value| (row.name.clone(), value)));
         }
         if !settings.is_empty() {
-            assignments.push(Assignment { name, settings, with_kernel: false });
+            assignments.push(Assignment { name, settings, kernel: None });
         }
     }
-    assignments.push(Assignment { name: "kernel", settings: Vec::new(), with_kernel: true });
+    for (name, mode) in [("kernel", CoreMode::Checks), ("core", CoreMode::All)] {
+        assignments.push(Assignment { name, settings: Vec::new(), kernel: Some(mode) });
+    }
     Ok(assignments)
 }
 
@@ -116,7 +117,10 @@ impl Assignment {
             fold = fold.set(name, value)?;
         }
         let fold = fold.freeze_all();
-        let fold = if self.with_kernel { fold.kernel(kernel) } else { fold };
+        let fold = match self.kernel {
+            Some(mode) => fold.kernel(kernel).core(mode),
+            None => fold,
+        };
         let original = fold.unfolded()?;
         let folded = fold.run()?;
         Ok(Pair { original, folded: folded.bytes, report: folded.report })
@@ -134,6 +138,9 @@ pub fn host_kernel() -> Result<Kernel> {
     }
     if let Ok(symbols) = fs::read("/proc/kallsyms") {
         kernel = kernel.kallsyms(symbols)?;
+    }
+    if let Ok(types) = fs::read("/sys/kernel/btf/vmlinux") {
+        kernel = kernel.btf(types);
     }
     Ok(kernel)
 }

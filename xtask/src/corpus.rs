@@ -52,7 +52,7 @@ pub struct CorpusArguments {
     /// Where objects and verdicts are kept
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
-    /// Only these assignments: stored, flipped, zero, one, minus-one, max, kernel
+    /// Only these assignments: stored, flipped, zero, one, minus-one, max, kernel, core
     #[arg(long, value_name = "NAME")]
     pub assignment: Vec<String>,
     /// Seconds that the kernel may take for an object
@@ -205,7 +205,7 @@ impl Worker<'_> {
             }
         }
         let mut residual = match assignment.name {
-            "stored" => {
+            "stored" | "kernel" => {
                 residual::classify(&self.oracle.ask(&pair.folded, name, Question::Unvisited)?)
             }
             _ => BTreeMap::new(),

@@ -25,8 +25,8 @@ const ORIGINALS: usize = 3;
 /// Compare what several kernels make of objects before and after folding, in virtual machines
 ///
 /// Each kernel is started by qemu without hardware support. Objects are folded as by `corpus`;
-/// the assignment `kernel` has the version of the kernel that is started, and the file `config`
-/// beside the image if there is one. Fails as `corpus` does.
+/// the assignments `kernel` and `core` have the version of the kernel that is started, and the
+/// files `config` and `btf` beside the image if they are there. Fails as `corpus` does.
 #[derive(Debug, clap::Args)]
 pub struct KernelsArguments {
     /// Images of kernels, or directories in which there are some called vmlinuz
@@ -38,8 +38,8 @@ pub struct KernelsArguments {
     /// Take so many of the objects, evenly
     #[arg(long, value_name = "N", default_value_t = 60)]
     pub sample: usize,
-    /// Only these assignments: stored, flipped, zero, one, minus-one, max, kernel
-    #[arg(long, value_name = "NAME", default_values = ["stored", "flipped", "kernel"])]
+    /// Only these assignments: stored, flipped, zero, one, minus-one, max, kernel, core
+    #[arg(long, value_name = "NAME", default_values = ["stored", "flipped", "kernel", "core"])]
     pub assignment: Vec<String>,
     /// Where results go
     #[arg(long, value_name = "DIR")]

@@ -39,7 +39,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A kernel by its image; beside it there can be its configuration in `config`.
+    /// A kernel by its image; beside it there can be its configuration in `config` and
+    /// its types in `btf`.
     pub fn new(image: &Path) -> Result<Machine> {
         let bytes = fs::read(image).with_context(|| format!("{}: cannot read", image.display()))?;
         let banner = banner(&bytes)
@@ -49,6 +50,9 @@ impl Machine {
         let mut facts = Kernel::new().version(KernelVersion::of_host(release, version)?);
         if let Ok(configuration) = fs::read(image.with_file_name("config")) {
             facts = facts.kconfig(&configuration)?;
+        }
+        if let Ok(types) = fs::read(image.with_file_name("btf")) {
+            facts = facts.btf(types);
         }
         Ok(Machine { release: release.to_owned(), facts, image: image.to_owned() })
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::result::{AssignmentResult, Kind, ObjectResult, ProgramResult, Sizes};
+use crate::result::{AssignmentResult, Kind, ObjectResult, ProgramResult, Residual, Sizes};
 
 /// Results from a file of lines; a line that is not complete is left out.
 pub fn read(path: &Path) -> Result<Vec<ObjectResult>> {
@@ -55,12 +55,38 @@ pub struct Totals {
     different: usize,
     fold_ms: Vec<f64>,
     notes: BTreeMap<String, usize>,
-    residual_known: usize,
-    residual_programs: usize,
-    residual_instructions: usize,
-    residual_kinds: BTreeMap<Kind, (usize, usize)>,
-    /// Programs in which an edge of a kind is left.
-    residual_programs_of: BTreeMap<Kind, usize>,
+    /// By assignment.
+    residual: BTreeMap<String, ResidualTotals>,
+}
+
+/// What is left that the verifier never visits.
+#[derive(Clone, Debug, Default)]
+struct ResidualTotals {
+    /// Programs of which it is known.
+    known: usize,
+    /// Programs in which there is something.
+    programs: usize,
+    instructions: usize,
+    /// Programs, edges and instructions.
+    kinds: BTreeMap<Kind, (usize, usize, usize)>,
+}
+
+impl ResidualTotals {
+    fn add(&mut self, residual: &Residual) {
+        self.known += 1;
+        self.programs += usize::from(residual.instructions > 0);
+        self.instructions += residual.instructions;
+        let mut kinds: Vec<Kind> = Vec::new();
+        for edge in &residual.edges {
+            let (programs, edges, instructions) = self.kinds.entry(edge.kind).or_default();
+            *edges += 1;
+            *instructions += edge.instructions as usize;
+            if !kinds.contains(&edge.kind) {
+                kinds.push(edge.kind);
+                *programs += 1;
+            }
+        }
+    }
 }
 
 /// Adds everything up.
@@ -118,19 +144,8 @@ impl Totals {
         self.ran += usize::from(program.runs > 0);
         self.runs += program.runs;
         self.different += usize::from(!program.differences.is_empty());
-        let Some(residual) = &program.residual else { return };
-        self.residual_known += 1;
-        self.residual_programs += usize::from(residual.instructions > 0);
-        self.residual_instructions += residual.instructions;
-        let mut kinds: Vec<Kind> = Vec::new();
-        for edge in &residual.edges {
-            let (edges, instructions) = self.residual_kinds.entry(edge.kind).or_default();
-            *edges += 1;
-            *instructions += edge.instructions as usize;
-            if !kinds.contains(&edge.kind) {
-                kinds.push(edge.kind);
-                *self.residual_programs_of.entry(edge.kind).or_default() += 1;
-            }
+        if let Some(residual) = &program.residual {
+            self.residual.entry(assignment.name.clone()).or_default().add(residual);
         }
     }
 
@@ -188,23 +203,20 @@ impl Totals {
         for (kind, count) in &self.notes {
             line(&format!("  notes: {kind}"), count.to_string());
         }
-        if self.residual_known == 0 {
-            return out;
-        }
-        line(
-            "programs with code never visited",
-            format!(
-                "{} of {} ({} instructions)",
-                self.residual_programs, self.residual_known, self.residual_instructions
-            ),
-        );
-        for kind in Kind::ALL {
-            let (edges, instructions) = self.residual_kinds.get(&kind).copied().unwrap_or_default();
-            let programs = self.residual_programs_of.get(&kind).copied().unwrap_or_default();
+        for (assignment, residual) in &self.residual {
             line(
-                &format!("  {}", kind.title()),
-                format!("{programs} programs, {edges} branches, {instructions} instructions"),
+                &format!("{assignment}: programs with dead code left"),
+                format!(
+                    "{} of {} ({} instructions)",
+                    residual.programs, residual.known, residual.instructions
+                ),
             );
+            for (kind, (programs, edges, instructions)) in &residual.kinds {
+                line(
+                    &format!("  {}", kind.title()),
+                    format!("{programs} programs, {edges} branches, {instructions} instructions"),
+                );
+            }
         }
         out
     }
@@ -270,8 +282,9 @@ pub fn write_tables(out: &Path, results: &[ObjectResult]) -> Result<()> {
         "object\tassignment\tsection\tprogram\tinstructions\tafter\txlated\tafter\tjited\tafter\t\
          verified\tafter\tverification_us\tafter\tmaps\tafter\truns\tdiffer\tunvisited\tfailure\n",
     );
-    let mut residual =
-        String::from("kind\tobject\tprogram\tfunction\tfrom\tto\tinstructions\tline\toperands\n");
+    let mut residual = String::from(
+        "kind\tobject\tassignment\tprogram\tfunction\tfrom\tto\tinstructions\tline\toperands\n",
+    );
     for result in results {
         for assignment in &result.assignments {
             for program in &assignment.programs {
@@ -302,8 +315,9 @@ pub fn write_tables(out: &Path, results: &[ObjectResult]) -> Result<()> {
                 for edge in program.residual.iter().flat_map(|residual| &residual.edges) {
                     writeln!(
                         residual,
-                        "{:?}\t{object}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+                        "{:?}\t{object}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
                         edge.kind,
+                        assignment.name,
                         program.name,
                         edge.function,
                         edge.edge.0,

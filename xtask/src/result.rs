@@ -126,17 +126,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
-    pub const ALL: [Kind; 7] = [
-        Kind::SharedSubprogram,
-        Kind::CoRe,
-        Kind::Kconfig,
-        Kind::Pointer,
-        Kind::CallResult,
-        Kind::Uncalled,
-        Kind::Other,
-    ];
-
     /// What it is called in tables.
     pub fn title(self) -> &'static str {
         match self {
