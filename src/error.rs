@@ -59,6 +59,14 @@ pub enum Error {
     /// A pass broke the program: a bug.
     #[error(transparent)]
     Pass(#[from] PassError),
+    /// The checker refuses a function that was not changed: a bug.
+    #[error("the checker refuses {function}, which was not changed: {reason}")]
+    Unproven {
+        /// The function.
+        function: String,
+        /// Why.
+        reason: String,
+    },
     /// The result cannot be written.
     #[error(transparent)]
     Lower(#[from] LowerError),

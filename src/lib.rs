@@ -15,6 +15,7 @@ pub mod loads;
 pub mod lower;
 mod object;
 mod pipeline;
+mod proof;
 mod prune;
 mod record;
 pub mod report;

@@ -14,6 +14,7 @@ use crate::passes::entity::Func;
 use crate::passes::ir::{Linkage, Program};
 use crate::passes::opt::fold::{Event, LoadSource};
 use crate::passes::pass::{self, FoldLog, Level, Options, Step};
+use crate::proof::Proof;
 use crate::prune::{Live, Node, PruneOptions, Scope, TailMap};
 use crate::record::{self, FoldedWith, Record, same_value};
 use crate::report::{self, Report};
@@ -41,7 +42,12 @@ pub struct Fold<'o> {
     verify_each: bool,
     prune: PruneOptions,
     step_limit: Option<u64>,
+    check: bool,
+    damage: Option<Damage>,
 }
+
+/// Damages what the passes made of a program: a miscompile for tests.
+pub type Damage = fn(&mut Program, &FoldLog);
 
 /// A folded object.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +85,8 @@ impl<'o> Fold<'o> {
             verify_each: false,
             prune,
             step_limit: None,
+            check: true,
+            damage: None,
         })
     }
 
@@ -241,6 +249,24 @@ impl<'o> Fold<'o> {
         self
     }
 
+    /// Proves of each function that was changed that it does what it did ([`check`]); what
+    /// cannot be proven stays as it was, with a note in the report. On unless it is turned off.
+    ///
+    /// [`check`]: crate::passes::check
+    #[must_use]
+    pub fn check(mut self, check: bool) -> Self {
+        self.check = check;
+        self
+    }
+
+    /// Damages what the passes make, to see that the checker refuses it.
+    #[cfg(feature = "fuzzing")]
+    #[must_use]
+    pub fn damage(mut self, damage: Damage) -> Self {
+        self.damage = Some(damage);
+        self
+    }
+
     /// The variables with the values given so far.
     pub fn variables(&self) -> &Variables<'o> {
         &self.variables
@@ -285,7 +311,7 @@ impl<'o> Fold<'o> {
         let facts = kernel::resolve(object, &self.kernel)?;
         let (open, closed) = self.sections();
         let scope = Scope::new(object, &self.prune, &open, &closed);
-        let Code { program, log, live, core, lowered } =
+        let Code { program, log, live, core, proof, lowered } =
             self.fold_program(&scope, &facts, watch)?;
         scope.check_drops(&live)?;
         core.check(object, &program)?;
@@ -315,6 +341,9 @@ impl<'o> Fold<'o> {
         report.add_reasons(reasons);
         report.notes.extend(warnings);
         report.core = core.report(object, &mut lines);
+        if self.check {
+            report.add_proof(&proof, &mut lines);
+        }
         let written = draft.write(object)?;
         report.size_after = written.bytes.len() as u64;
         report.btf_after = written.btf_size;
@@ -322,7 +351,8 @@ impl<'o> Fold<'o> {
     }
 
     /// Folds the code, lets the functions go that nothing needs any more, and lays it out. A
-    /// function in which a jump gets too far for its encoding stays as it was.
+    /// function in which a jump gets too far for its encoding, or that is not proven to do
+    /// what it did, stays as it was.
     ///
     /// A program that goes enters nothing any more, and what it has called can be folded
     /// further, so this starts over until nothing more goes.
@@ -341,6 +371,7 @@ impl<'o> Fold<'o> {
             Options { verify_each: self.verify_each, limit: self.step_limit, ..Options::default() };
         let mut gone = BTreeSet::new();
         let mut stay = BTreeSet::new();
+        let mut proof = Proof::default();
         if self.prune.any() {
             let live = scope.live(&original, &roots(object), &FoldLog::default(), &stay);
             gone = scope.gone(&live);
@@ -350,6 +381,9 @@ impl<'o> Fold<'o> {
             let entered = scope.entered(&gone);
             options.roots = Some(entered.clone());
             let log = pass::fold_watched(&mut program, &options, watch)?;
+            if let Some(damage) = self.damage {
+                damage(&mut program, &log);
+            }
             let live = scope.live(&program, &entered, &log, &stay);
             // Less can be folded in a function that grows, and then more is needed again.
             let back: Vec<Func> = gone
@@ -368,9 +402,13 @@ impl<'o> Fold<'o> {
                 continue;
             }
             clear(&mut program, &now);
+            let levels = &mut options.levels;
+            if self.check && !proof.prove(&original, (&program, &log), &entered, levels)? {
+                continue;
+            }
             let lifted = prune::lifted_without(object, &program);
             match lower(object.elf(), object.btf_ext(), &lifted, &program) {
-                Ok(lowered) => return Ok(Code { program, log, live, core, lowered }),
+                Ok(lowered) => return Ok(Code { program, log, live, core, proof, lowered }),
                 Err(LowerError::Linearize { id, .. }) if options.levels[id] != Level::None => {
                     options.levels[id] = Level::None;
                 }
@@ -520,6 +558,7 @@ struct Code {
     log: FoldLog,
     live: Live,
     core: Applied,
+    proof: Proof,
     lowered: Lowered,
 }
 

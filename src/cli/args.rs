@@ -124,6 +124,10 @@ pub struct FoldOptions {
     /// `bpfold.h`
     #[arg(long)]
     pub freeze_marked: bool,
+    /// Do not prove that the changed functions do what they did. What cannot be proven is
+    /// otherwise left as it was
+    #[arg(long)]
+    pub no_check: bool,
     /// Check the code after every pass
     #[arg(long)]
     pub verify_each: bool,

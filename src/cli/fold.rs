@@ -42,7 +42,10 @@ pub fn prepare<'o>(
     options: &FoldOptions,
 ) -> Result<Fold<'o>, CliError> {
     let error = || CliError::object(path);
-    let mut fold = Fold::new(object).map_err(error())?.verify_each(options.verify_each);
+    let mut fold = Fold::new(object)
+        .map_err(error())?
+        .verify_each(options.verify_each)
+        .check(!options.no_check);
     for file in &options.values {
         for (line, setting) in settings(file)? {
             fold = fold.set(&setting.name, &setting.value).map_err(|source| CliError::Value {

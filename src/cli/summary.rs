@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 use bpfold::Report;
-use bpfold::report::{DeadReport, FunctionKind, FunctionReport, Location, PartKind};
+use bpfold::report::{DeadReport, FunctionKind, FunctionReport, Location, PartKind, RefusalReport};
 
 use super::table::{Align, Table, printable};
 
@@ -19,6 +19,7 @@ pub fn text(report: &Report, verbose: bool) -> String {
         let (resolved, left) = (report.core.len(), report.core_left);
         out.line(&format!("CO-RE: {resolved} resolved, {left} left to the loader"));
     }
+    out.proof(report);
     out.dropped(report);
     out.parts(report);
     out.open(report);
@@ -132,6 +133,18 @@ impl Summary {
         }
     }
 
+    fn proof(&mut self, report: &Report) {
+        let Some(proof) = &report.proof else { return };
+        let changed = proof.proven + proof.refused.len();
+        if changed > 0 {
+            self.line(&format!("proven: {} of {changed} changed functions", proof.proven));
+        }
+        for refusal in &proof.refused {
+            let RefusalReport { at, reason } = refusal;
+            self.line(&format!("  {} stays as it was: {reason}: {at}", at.function));
+        }
+    }
+
     fn dropped(&mut self, report: &Report) {
         let dropped = &report.dropped;
         let is_program = |name: &&String| {
@@ -223,4 +236,23 @@ fn change(before: u64, after: u64) -> String {
     }
     let percent = (after as f64 - before as f64) * 100.0 / before as f64;
     format!("{percent:+.0} %")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bpfold::report::ProofReport;
+
+    #[test]
+    fn a_refused_function_is_named_with_the_reason() {
+        let mut report = Report::default();
+        let at = Location { function: "main".to_owned(), instruction: Some(7), source: None };
+        let reason = "the result is not known to be the same".to_owned();
+        let refused = vec![RefusalReport { at, reason }];
+        report.proof = Some(ProofReport { proven: 2, refused });
+        let text = text(&report, false);
+        assert!(text.contains("proven: 2 of 3 changed functions\n"), "{text}");
+        let line = "  main stays as it was: the result is not known to be the same: main+7\n";
+        assert!(text.contains(line), "{text}");
+    }
 }

@@ -9,6 +9,8 @@ pub use parts::{Cause, DeadReport, KeepReason, KeptReport, PartKind};
 
 use serde::Serialize;
 
+use crate::passes::check::Refusal;
+use crate::proof::Proof;
 use crate::prune::Reasons;
 use crate::record::FoldedWith;
 
@@ -26,6 +28,8 @@ pub struct Report {
     pub core: Vec<CoreReport>,
     /// The CO-RE relocations that are left to the loader.
     pub core_left: usize,
+    /// What the checker has proven; none if it did not run.
+    pub proof: Option<ProofReport>,
     /// What is no longer in the object.
     pub dropped: Dropped,
     /// Why programs, functions, maps, sections and externs are no longer in the object.
@@ -145,6 +149,24 @@ pub struct CoreReport {
     pub value: u64,
 }
 
+/// What the checker has proven of the functions that were changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ProofReport {
+    /// How many do what they did, for every input.
+    pub proven: usize,
+    /// Those of which this could not be proven: they stay as they were.
+    pub refused: Vec<RefusalReport>,
+}
+
+/// A function that stays as it was, since the checker could not prove what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefusalReport {
+    /// Where the original stands.
+    pub at: Location,
+    /// Why.
+    pub reason: String,
+}
+
 /// What is no longer in the object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Dropped {
@@ -258,6 +280,19 @@ impl Report {
         self.dead = reasons.dead;
         self.kept = reasons.kept;
         self.notes.extend(reasons.notes);
+    }
+
+    /// Adds what the checker said. A function that it refused is not one that would have grown.
+    pub(crate) fn add_proof(&mut self, proof: &Proof, lines: &mut Lines<'_>) {
+        let refusal = |refusal: &Refusal| RefusalReport {
+            at: lines.location(refusal.func, refusal.slot),
+            reason: refusal.reason.to_string(),
+        };
+        let refused: Vec<RefusalReport> = proof.refusals.values().map(refusal).collect();
+        let is_refused = |name: &String| refused.iter().any(|r| r.at.function == *name);
+        self.notes
+            .retain(|note| !matches!(note, Note::FoldedLess { function } if is_refused(function)));
+        self.proof = Some(ProofReport { proven: proof.proven, refused });
     }
 
     /// Instructions of all functions before, as the kernel counts them.

@@ -29,7 +29,8 @@ impl Display for Note {
             Note::FoldedLess { function } => {
                 write!(
                     f,
-                    "not everything in {function} is folded: it would grow, or a jump would not reach"
+                    "not everything in {function} is folded: it would grow, a jump would not reach, \
+                     or it is too large"
                 )
             }
             Note::NotSealed { variable } => write!(
