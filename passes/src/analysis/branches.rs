@@ -50,6 +50,7 @@ pub fn decide(state: &State, width: Width, cond: Cond, dst: Reg, src: Operand) -
         return Some(cond == Cond::Ne);
     }
     match (a, b) {
+        _ if is_unsure(state, dst, src) => None,
         (Value::Number(a), Value::Number(b)) => {
             // An edge without a state is never followed, so the branch must be decided too.
             let can_be = |holds| {
@@ -66,6 +67,13 @@ pub fn decide(state: &State, width: Width, cond: Cond, dst: Reg, src: Operand) -
         }
         _ => None,
     }
+}
+
+/// Whether a range that older verifiers do not know would decide.
+fn is_unsure(state: &State, dst: Reg, src: Operand) -> bool {
+    let unsure = |reg: Reg| state.is_unsure(reg);
+    unsure(dst) && state.reg(dst).as_constant().is_none()
+        || matches!(src, Operand::Reg(src) if unsure(src))
 }
 
 /// The state on the edge on which `dst cond src` is `holds`; none if it cannot be.

@@ -182,9 +182,10 @@ impl Solver<'_> {
         }
     }
 
-    /// Enters a function with arguments of which nothing is known.
+    /// Enters a function with arguments of which nothing is known, not even that the first is
+    /// the context.
     fn enter_from_outside(&mut self, func: Func) {
-        self.enter(func, &State::root(self.program.funcs[func].linkage));
+        self.enter(func, &State::root(Linkage::Global));
     }
 
     /// Enters `callee` from a call in `caller` and solves it at once, so that the call knows

@@ -53,6 +53,13 @@ impl State {
         }
     }
 
+    /// Sets a register to what is computed of others, `unsure` if one of them is. A constant
+    /// is written into the code, so every verifier knows it.
+    pub fn set_computed(&mut self, reg: Reg, value: Value, unsure: bool) {
+        let unsure = unsure && value.as_constant().is_none();
+        self.regs[reg.index()] = Tracked { unsure, ..Tracked::new(value) };
+    }
+
     /// What a register holds.
     pub fn reg(&self, reg: Reg) -> Value {
         self.regs[reg.index()].value
@@ -204,7 +211,7 @@ impl State {
                 if let (Some(src), Size::DW) = (src, size)
                     && value != Value::NUMBER
                 {
-                    stored.equal = self.regs[src.index()].equal;
+                    stored = self.regs[src.index()];
                 }
                 if let Some(frame) = self.touch(depth, offset, size.bytes().into()) {
                     frame.store(offset, size, stored, endian);
@@ -270,7 +277,8 @@ impl State {
     pub fn enter(&self) -> State {
         let mut inside = State::root(Linkage::Static);
         for reg in Reg::arguments() {
-            inside.regs[reg.index()] = Tracked::new(deeper(self.reg(reg)));
+            let Tracked { value, unsure, .. } = self.regs[reg.index()];
+            inside.regs[reg.index()] = Tracked { unsure, ..Tracked::new(deeper(value)) };
         }
         for frame in self.frames.iter().take(MAX_FRAMES - 1) {
             let mut frame = Frame::clone(frame);
@@ -305,7 +313,8 @@ impl State {
         for reg in Reg::caller_saved() {
             self.set(reg, Value::NUMBER);
         }
-        self.set(Reg::R0, shallower(inside.reg(Reg::R0)));
+        let Tracked { value, unsure, .. } = inside.regs[Reg::R0.index()];
+        self.regs[Reg::R0.index()] = Tracked { unsure, ..Tracked::new(shallower(value)) };
     }
 }
 

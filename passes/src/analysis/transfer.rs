@@ -39,7 +39,9 @@ impl Transfer<'_> {
                     && matches!((op, operand(state, src).as_constant()), (AluOp::Add, Some(0)));
                 if !identity {
                     let value = Value::alu(width, op, &state.reg(dst), &operand(state, src));
-                    state.set(dst, value);
+                    let unsure = state.is_unsure(dst)
+                        || matches!(src, Operand::Reg(src) if state.is_unsure(src));
+                    state.set_computed(dst, value, unsure);
                 }
             }
             Op::Neg { width, dst } => {
@@ -62,7 +64,10 @@ impl Transfer<'_> {
                 let low = value.number().low_half();
                 match src {
                     Operand::Reg(src) if value == Value::Number(low) => state.copy(dst, src, fresh),
-                    _ => state.set(dst, Value::Number(low)),
+                    Operand::Reg(src) => {
+                        state.set_computed(dst, Value::Number(low), state.is_unsure(src));
+                    }
+                    Operand::Imm(_) => state.set(dst, Value::Number(low)),
                 }
             }
             Op::MovSx { width, from, dst, src } => {
@@ -71,7 +76,7 @@ impl Transfer<'_> {
                     Width::W64 => value,
                     Width::W32 => value.low_half(),
                 };
-                state.set(dst, Value::Number(value));
+                state.set_computed(dst, Value::Number(value), state.is_unsure(src));
             }
             Op::AddrSpaceCast { dst, .. } => state.set(dst, Value::NUMBER),
             Op::Swap { op, size, dst } => {

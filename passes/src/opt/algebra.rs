@@ -73,7 +73,8 @@ fn simplified(data: &InstData, before: &State) -> Option<Op> {
         Op::Alu { width, op, dst, src: Operand::Imm(imm) } => {
             let value = before.reg(dst);
             let unchanged = is_identity(op, imm)
-                || matches!(value, Value::Number(n) if keeps(width, op, &n, imm));
+                || matches!(value, Value::Number(n) if keeps(width, op, &n, imm))
+                    && !before.is_unsure(dst);
             if !unchanged {
                 return None;
             }
@@ -84,7 +85,7 @@ fn simplified(data: &InstData, before: &State) -> Option<Op> {
             }
         }
         Op::Mov { width: Width::W32, dst, src: Operand::Reg(src) } => match before.reg(src) {
-            Value::Number(n) if is_zero_extended(&n) => {
+            Value::Number(n) if is_zero_extended(&n) && !before.is_unsure(src) => {
                 Some(Op::Mov { width: Width::W64, dst, src: Operand::Reg(src) })
             }
             _ => None,
