@@ -210,3 +210,97 @@ fn types_go_with_what_needs_them() {
     }
     assert!(folded.report.btf_after < folded.report.btf_before);
 }
+
+fn fold_test_object(name: &str, settings: &[(&str, &str)]) -> Fold<'static> {
+    let object: &'static Object = Box::leak(Box::new(object(&format!("tests/objects/{name}.o"))));
+    let fold = Fold::new(object).unwrap().freeze_all();
+    settings.iter().fold(fold, |fold, (name, value)| fold.set(name, value).unwrap())
+}
+
+/// What no instruction names can be used all the same, and the report says how.
+#[test]
+fn maps_of_somebody_else_stay() {
+    let folded = fold_test_object("prune", &[]).run().unwrap();
+    let result = Object::parse(&folded.bytes).unwrap();
+    assert_eq!(maps(&result), ["bpfold_test_pinned", "never_used", "read_by_userspace"]);
+    let kept: Vec<(&str, &KeepReason)> =
+        folded.report.kept.iter().map(|kept| (kept.name.as_str(), &kept.reason)).collect();
+    assert_eq!(
+        kept,
+        [
+            ("read_by_userspace", &KeepReason::Tagged),
+            ("bpfold_test_pinned", &KeepReason::Pinned),
+            ("never_used", &KeepReason::NeverUsed),
+        ]
+    );
+    let pruned = fold_test_object("prune", &[]).prune_maps().run().unwrap();
+    assert_eq!(maps(&Object::parse(&pruned.bytes).unwrap()), ["read_by_userspace"]);
+}
+
+/// No instruction names the maps in a map: the map does.
+#[test]
+fn inner_maps_live_as_long_as_what_holds_them() {
+    let folded = fold_test_object("prune", &[("nested", "true")]).run().unwrap();
+    let result = Object::parse(&folded.bytes).unwrap();
+    for map in ["inner_first", "inner_second", "outer"] {
+        assert!(maps(&result).iter().any(|name| name == map), "{map}");
+    }
+    let dead = ["inner_first", "inner_second", "outer"];
+    let folded = fold_test_object("prune", &[]).run().unwrap();
+    assert!(dead.iter().all(|map| folded.report.dropped.maps.iter().any(|name| name == map)));
+}
+
+/// A global function whose only call has died goes: kernels before 6.8 would verify it.
+#[test]
+fn uncalled_global_functions_go_unless_they_are_kept() {
+    let has = |folded: &Folded| {
+        let object = Object::parse(&folded.bytes).unwrap();
+        object.program().funcs.values().any(|func| func.name == "of_new_kernels")
+    };
+    assert!(!has(&fold_test_object("prune", &[]).run().unwrap()));
+    assert!(has(&fold_test_object("prune", &[("modern", "true")]).run().unwrap()));
+    let kept = fold_test_object("prune", &[]).keep_function("of_new_kernels").unwrap();
+    assert!(has(&kept.run().unwrap()));
+}
+
+/// The programs of a prog array that the loader fills by the numbers of sections.
+#[test]
+fn programs_in_numbered_sections_live_by_tail_calls() {
+    let left = |settings: &[(&str, &str)]| {
+        let fold = fold_test_object("prune-legacy", settings);
+        let fold = fold.tail_map("stages=classifier".parse().unwrap()).unwrap();
+        let folded = fold.run().unwrap();
+        programs(&Object::parse(&folded.bytes).unwrap())
+    };
+    assert_eq!(left(&[]), ["start"]);
+    assert_eq!(left(&[("early", "true")]), ["stage_first", "start"]);
+    assert_eq!(left(&[("late", "true"), ("chosen", "2")]), ["stage_second", "start"]);
+    assert_eq!(left(&[("late", "true"), ("chosen", "3")]), ["start"]);
+    assert_eq!(left(&[("any", "true")]), ["stage_first", "stage_second", "start"]);
+    // Symbols and the DATASEC name the same maps: cilium/ebpf and aya look each VAR up.
+    let folded = fold_test_object("prune-legacy", &[("early", "true")]);
+    let folded = folded.tail_map("stages".parse().unwrap()).unwrap().run().unwrap();
+    let result = Object::parse(&folded.bytes).unwrap();
+    let (_, datasec) = result.btf().unwrap().find_datasec("maps").unwrap();
+    let vars: Vec<&str> =
+        datasec.vars.iter().map(|var| result.btf().unwrap().name(var.var)).collect();
+    assert_eq!(vars, ["stages", "first"]);
+    let section = result.elf().section_by_name("maps").unwrap();
+    assert_eq!(result.elf().sections[section].content_size(), Some(40));
+    // Nobody has said that the array is filled so: all programs are entered from outside.
+    let folded = fold_test_object("prune-legacy", &[]).run().unwrap();
+    let result = Object::parse(&folded.bytes).unwrap();
+    assert_eq!(programs(&result), ["stage_first", "stage_second", "start"]);
+}
+
+#[test]
+fn kernels_without_global_data() {
+    let folded = fold_test_object("prune", &[]).require_no_globals().run().unwrap();
+    let result = Object::parse(&folded.bytes).unwrap();
+    assert!(result.elf().section_by_name(".rodata").is_none());
+    assert!(result.btf().unwrap().find_datasec(".rodata").is_none());
+    let object = object("tests/objects/prune.o");
+    let open = Fold::new(&object).unwrap().freeze("stats").unwrap();
+    let error = open.require_no_globals().run().unwrap_err().to_string();
+    assert!(error.contains("entry+0") && error.contains("prune.c:"), "{error}");
+}

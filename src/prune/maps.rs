@@ -117,10 +117,9 @@ impl Maps {
         let ends: Vec<u64> =
             starts.iter().skip(1).map(|(start, ..)| *start).chain([size]).collect();
         let legacy = section.name != b".maps";
-        let datasec = object
-            .btf()
-            .filter(|_| !legacy)
-            .and_then(|btf| btf.find_datasec(".maps").map(|(_, datasec)| (btf, datasec)));
+        let name = String::from_utf8_lossy(&section.name);
+        let datasec =
+            object.btf().and_then(|btf| btf.find_datasec(&name).map(|(_, datasec)| (btf, datasec)));
         let first = self.defs.len();
         for ((start, len, name), next) in starts.into_iter().zip(ends) {
             let len = if len == 0 || legacy { next - start } else { len };
@@ -138,13 +137,13 @@ impl Maps {
                 slots: BTreeMap::new(),
                 emptied: BTreeSet::new(),
             };
-            match datasec {
-                Some((btf, datasec)) => {
-                    let mut vars = datasec.vars.iter().map(|var| var.var);
-                    def.var = vars.find(|var| btf.name(*var) == def.name);
-                    def.read_btf(btf);
-                }
-                None => def.read_legacy(object, section),
+            if let Some((btf, datasec)) = datasec {
+                let mut vars = datasec.vars.iter().map(|var| var.var);
+                def.var = vars.find(|var| btf.name(*var) == def.name);
+                def.read_btf(btf);
+            }
+            if legacy {
+                def.read_legacy(object, section);
             }
             self.defs.push(def);
         }

@@ -53,11 +53,11 @@ pub(crate) fn reasons(
     Reasons { dead, kept: kept(scope, live), notes }
 }
 
-/// Maps and sections that are there although no live code names them.
+/// Maps, sections and externs that are there although no program needs them.
 fn kept(scope: &Scope<'_>, live: &Live) -> Vec<KeptReport> {
-    let roots = scope.roots.iter().filter(|node| matches!(node, Node::Func(_)));
-    let by_code = live.graph.reach(roots.copied());
-    let unused = live.nodes.iter().filter(|node| !by_code.contains(node));
+    let roots = scope.roots.iter().filter(|node| kind(scope, **node) == PartKind::Program);
+    let by_programs = live.graph.reach(roots.copied());
+    let unused = live.nodes.iter().filter(|node| !by_programs.contains(node));
     unused
         .filter_map(|node| {
             let reason = match scope.kept.iter().find(|(kept, _)| kept == node) {
@@ -70,14 +70,21 @@ fn kept(scope: &Scope<'_>, live: &Live) -> Vec<KeptReport> {
                 None => {
                     let users = live.graph.users(*node);
                     let holder = users.iter().find(|(user, _)| live.nodes.contains(user))?;
-                    KeepReason::Held { by: scope.name(holder.0) }
+                    let by = scope.name(holder.0);
+                    match holder.0 {
+                        Node::Func(_) => KeepReason::NotCalled { by },
+                        Node::Map(_) | Node::Data(_) | Node::Extern(_) => KeepReason::Held { by },
+                    }
                 }
             };
             let kind = kind(scope, *node);
             let shown = match kind {
-                PartKind::Map => true,
-                PartKind::Section => super::is_data_map(section(scope, *node)?),
-                PartKind::Program | PartKind::Subprogram | PartKind::Extern => false,
+                PartKind::Map | PartKind::Extern => true,
+                PartKind::Section => {
+                    let section = section(scope, *node)?;
+                    super::is_data_map(section) || section.name.starts_with(b".struct_ops")
+                }
+                PartKind::Program | PartKind::Subprogram => false,
             };
             shown.then(|| KeptReport { name: scope.name(*node), kind, reason })
         })

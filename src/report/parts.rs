@@ -44,7 +44,7 @@ pub struct Cause {
     pub conditions: Vec<String>,
 }
 
-/// A map or section of data that stays although no live code names it.
+/// A map, section of data or extern that stays although no program needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeptReport {
     /// Its name.
@@ -73,6 +73,12 @@ pub enum KeepReason {
     NeverUsed,
     /// Variables in it can still be set.
     Open,
+    /// Only a function names it that no program calls, and that is there for others (a loader,
+    /// a program that replaces it).
+    NotCalled {
+        /// The function.
+        by: String,
+    },
     /// Data that stays holds it.
     Held {
         /// What holds it.
@@ -113,6 +119,7 @@ impl Display for KeptReport {
             KeepReason::Numbered => f.write_str("maps of its section name each other by number"),
             KeepReason::NeverUsed => f.write_str("no program has used it in the first place"),
             KeepReason::Open => f.write_str("variables in it can still be set"),
+            KeepReason::NotCalled { by } => write!(f, "{by} uses it, which no program calls"),
             KeepReason::Held { by } => write!(f, "{by} holds it"),
         }
     }

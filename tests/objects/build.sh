@@ -13,6 +13,7 @@ bpf-gcc -O2 -Wall -c mini.c -o mini-gcc.o
 clang-19 $base -target bpfel -mcpu=v3 -c places.c -o places.o
 clang-19 $base -target bpfeb -mcpu=v3 -c places.c -o places-be.o
 clang-19 $base -target bpfel -mcpu=v3 -c sealing.c -o sealing.o
+<<<<<<< HEAD
 clang-14 $base -target bpfel -mcpu=v3 -c core.c -o core.o
 clang-14 $base -target bpfeb -mcpu=v3 -c core.c -o core-be.o
 clang-14 $base -target bpfel -c core-target.c -o core-target-old.o
@@ -25,3 +26,7 @@ if command -v relocate; then
 		relocate core.o core-target-$target.o | grep -v '^end' >core-target-$target.libbpf
 	done
 fi
+=======
+clang-19 $base -target bpfel -mcpu=v3 -c prune.c -o prune.o
+clang-19 $base -target bpfel -mcpu=v2 -c prune-legacy.c -o prune-legacy.o
+>>>>>>> 1fe56ab (Whole-object liveness: maps in the kernel, kept for a reason; documentation; tests of what no instruction names)

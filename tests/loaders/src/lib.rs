@@ -15,6 +15,7 @@ pub mod cases;
 pub mod cilium;
 pub mod inputs;
 pub mod libbpf;
+pub mod maps;
 pub mod run;
 pub mod verdicts;
 

@@ -1,5 +1,5 @@
 //! Real objects: what libbpf loaded before it loads after, with every variable frozen and with
-//! other values, and nothing is larger.
+//! other values, and nothing is larger; every map is used or kept for a reason.
 //!
 //! `BPFOLD_CORPUS` names directories of objects, with `:` between them; `BPFOLD_LOADER` can be
 //! `aya` or `cilium` in place of libbpf. Objects that the kernel takes minutes to judge are
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use bpfold_loaders::cases::{Case, Setting, objects_in};
 use bpfold_loaders::verdicts::{Counts, Verdicts, regressions};
-use bpfold_loaders::{aya, cilium, libbpf, may_load};
+use bpfold_loaders::{aya, cilium, libbpf, maps, may_load};
 
 /// What the kernel judges for more than a minute.
 const SLOW: &[&str] =
@@ -58,6 +58,7 @@ fn corpus_loads_as_before() {
     let temporary = tempfile::tempdir().unwrap();
     let loader = Loader::chosen(temporary.path());
     let mut wrong = Vec::new();
+    let mut of_maps = maps::Counts::default();
     for dir in dirs.split(':') {
         let mut totals =
             [(Setting::All(&[]), Counts::default()), (Setting::Flipped, Counts::default())];
@@ -71,6 +72,8 @@ fn corpus_loads_as_before() {
                 let Ok(case) = Case::new(&name, &file, setting) else { continue };
                 wrong
                     .extend(case.growth().into_iter().map(|line| format!("{}: {line}", case.name)));
+                let unused = maps::unused(&case, &mut of_maps);
+                wrong.extend(unused.into_iter().map(|line| format!("{}: {line}", case.name)));
                 let Ok(before) = loader.verdicts(&case.original) else { continue };
                 match loader.verdicts(&case.folded) {
                     Ok(after) => {
@@ -85,5 +88,6 @@ fn corpus_loads_as_before() {
             eprintln!("{dir} {setting:?}: {counts:?}");
         }
     }
+    eprintln!("{of_maps:?}");
     assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
 }
