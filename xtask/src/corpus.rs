@@ -77,7 +77,7 @@ pub fn run(arguments: &CorpusArguments) -> Result<bool> {
     }
     let done: Vec<String> = results.iter().map(|result| result.object.clone()).collect();
     let mut objects = objects::find(&dirs);
-    anyhow::ensure!(!objects.is_empty(), "no objects in {dirs:?}: name directories with --dir");
+    anyhow::ensure!(!objects.is_empty(), "no objects in {dirs:?}: `cargo xtask fetch` gets some");
     objects.retain(|path| !done.contains(&path.display().to_string()));
     // An interrupted run can have left half a line.
     report::write(&lines, &results)?;
@@ -225,9 +225,8 @@ impl Worker<'_> {
     fn ask(&self, bytes: &[u8], name: &str) -> Result<ObjectVerdict> {
         if !self.arguments.no_run {
             let verdict = self.oracle.ask(bytes, name, Question::Run(0))?;
-            let died = |failure: &bpfold_kernel::Failure| {
-                matches!(failure.class, FailureClass::Died | FailureClass::TimedOut)
-            };
+            let died =
+                |failure: &bpfold_kernel::Failure| matches!(failure.class, FailureClass::Died);
             if !verdict.whole.as_ref().is_some_and(died) {
                 return Ok(verdict);
             }

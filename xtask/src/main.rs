@@ -1,9 +1,12 @@
 //! Commands of the project that are no tests: `cargo xtask corpus` folds many objects and asks
 //! the running kernel what it makes of them before and after, `cargo xtask kernels` asks many
-//! kernels about a few. README.md beside the sources tells what they need and print.
+//! kernels about a few, and `cargo xtask fetch` gets the objects and kernels. README.md beside the sources tells what they need and print.
 
 mod assignments;
+mod carve;
 mod corpus;
+mod debian;
+mod fetch;
 mod initramfs;
 mod judge;
 mod kernels;
@@ -31,6 +34,7 @@ struct Arguments {
 enum Command {
     Corpus(corpus::CorpusArguments),
     Kernels(kernels::KernelsArguments),
+    Fetch(fetch::FetchArguments),
     /// Load objects in this process and print a line of JSON for each
     #[command(hide = true)]
     Load {
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Corpus(arguments) => corpus::run(&arguments),
         Command::Kernels(arguments) => kernels::run(&arguments),
+        Command::Fetch(arguments) => fetch::run(&arguments),
         Command::Load { arguments } => {
             bpfold_kernel::run_command(arguments, &mut std::io::stdout().lock())
                 .map(|()| true)
