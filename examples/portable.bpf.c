@@ -3,9 +3,10 @@
  * One object for 5.10 and later that asks about its kernel in every way there is:
  *
  *  - a variable that userspace sets, which decides about helpers,
- *  - LINUX_* and CONFIG_* variables in .kconfig,
+ *  - LINUX_* variables in .kconfig,
+ *  - CONFIG_* variables there,
  *  - weak kernel symbols, a variable and functions,
- *  - CO-RE checks of a field, a type and an enumerator.
+ *  - CO-RE checks of a field, a type and enumerators.
  *
  * A loader fills all but the first in when it loads the object; bpfold can do so before. The
  * program runs by BPF_PROG_TEST_RUN; its result has a bit for each path that it took.
@@ -29,7 +30,9 @@ extern bool LINUX_HAS_BPF_COOKIE __kconfig __weak;
 extern unsigned int CONFIG_HZ __kconfig __weak;
 extern enum libbpf_tristate CONFIG_BPF_LSM __kconfig __weak;
 extern char CONFIG_DEFAULT_HOSTNAME[8] __kconfig __weak;
-/* 6.12 and later. */
+/* Options of 5.12, 6.6 and 6.12, if the kernel was built with them. */
+extern bool CONFIG_PREEMPT_DYNAMIC __kconfig __weak;
+extern bool CONFIG_NET_XGRESS __kconfig __weak;
 extern bool CONFIG_SCHED_CLASS_EXT __kconfig __weak;
 
 /* 6.1 and later. */
@@ -41,6 +44,8 @@ struct task_struct {
 } __attribute__((preserve_access_index));
 extern struct task_struct *bpf_task_from_pid(int pid) __ksym __weak;
 extern void bpf_task_release(struct task_struct *task) __ksym __weak;
+/* 6.17 and later. */
+extern int bpf_strlen(const char *string) __ksym __weak;
 
 /* Up to 5.13. */
 struct task_struct___old {
@@ -52,9 +57,10 @@ struct bpf_dynptr_kern___check {
 	int unused;
 };
 
-/* 6.9 and later. */
+/* 6.9 and 6.19 and later. */
 enum bpf_map_type___check {
 	BPF_MAP_TYPE_ARENA___check = 33,
+	BPF_MAP_TYPE_INSN_ARRAY___check = 34,
 };
 
 /* The bits of the result. */
@@ -75,6 +81,10 @@ enum taken {
 	DYNPTR = 1 << 13,
 	ARENA = 1 << 14,
 	MARKED = 1 << 15,
+	PREEMPT = 1 << 16,
+	XGRESS = 1 << 17,
+	STRLEN = 1 << 18,
+	INSN_ARRAY = 1 << 19,
 };
 
 struct {
@@ -121,6 +131,10 @@ static __always_inline int options(void)
 		path |= HZ_250;
 	if (CONFIG_DEFAULT_HOSTNAME[0] == '(')
 		path |= UNNAMED;
+	if (CONFIG_PREEMPT_DYNAMIC)
+		path |= PREEMPT;
+	if (CONFIG_NET_XGRESS)
+		path |= XGRESS;
 	if (CONFIG_SCHED_CLASS_EXT)
 		path |= SCHED_EXT;
 	return path;
@@ -137,10 +151,14 @@ static __always_inline int symbols(void)
 		struct task_struct *task = bpf_task_from_pid(1);
 
 		if (task) {
+			/* The offset of pid is the kernel's, too. */
+			if (task->pid == 1)
+				path |= TASK;
 			bpf_task_release(task);
-			path |= TASK;
 		}
 	}
+	if (bpf_strlen && bpf_strlen("portable") == 8)
+		path |= STRLEN;
 	return path;
 }
 
@@ -155,6 +173,8 @@ static __always_inline int types(void)
 		path |= DYNPTR;
 	if (bpf_core_enum_value_exists(enum bpf_map_type___check, BPF_MAP_TYPE_ARENA___check))
 		path |= ARENA;
+	if (bpf_core_enum_value_exists(enum bpf_map_type___check, BPF_MAP_TYPE_INSN_ARRAY___check))
+		path |= INSN_ARRAY;
 	return path;
 }
 

@@ -89,16 +89,20 @@ fn version_gives_virtual_variables() {
     }
     let wrapper = |kernel: Kernel| load(&fold(&kernel_el(), &kernel), "LINUX_HAS_SYSCALL_WRAPPER");
     let strong = "CONFIG_STRONG=1\n";
-    let no_kprobes = format!("{strong}CONFIG_ARCH_HAS_SYSCALL_WRAPPER=y\n");
-    let set = format!("{no_kprobes}CONFIG_KPROBE_EVENTS=y\n");
+    let set = format!("{strong}CONFIG_ARCH_HAS_SYSCALL_WRAPPER=y\n");
+    assert_eq!(wrapper(kconfig(&set)), Some(0), "there are no kprobes");
+    let set = format!("{set}CONFIG_KPROBE_EVENTS=y\n");
     assert_eq!(wrapper(kconfig(strong)), Some(0));
-    assert_eq!(wrapper(kconfig(&no_kprobes)), Some(0));
     assert_eq!(wrapper(kconfig(&set)), Some(1));
     assert_eq!(wrapper(kconfig(&format!("{set}CONFIG_PPC=y\n"))), Some(0));
     let symbols = |text: &[u8]| Kernel::new().kallsyms(text.to_vec()).unwrap();
-    assert_eq!(wrapper(symbols(b"ffffffff81000000 T __x64_sys_bpf\n")), Some(1));
-    assert_eq!(wrapper(symbols(b"ffffffff81000000 T sys_bpf\n")), Some(0));
-    let without = symbols(b"ffffffff81000000 T __x64_sys_bpf\n").kconfig(strong.as_bytes());
+    let wrapped = b"ffffffff81000000 T __x64_sys_bpf\n";
+    assert_eq!(wrapper(symbols(wrapped)), Some(0), "there are no kprobes");
+    let kprobes = b"ffffffff81000100 T perf_kprobe_init\n";
+    assert_eq!(wrapper(symbols(&[&wrapped[..], kprobes].concat())), Some(1));
+    let bare = b"ffffffff81000000 T sys_bpf\n";
+    assert_eq!(wrapper(symbols(&[&bare[..], kprobes].concat())), Some(0));
+    let without = symbols(&[&wrapped[..], kprobes].concat()).kconfig(strong.as_bytes());
     assert_eq!(wrapper(without.unwrap()), Some(0));
 }
 

@@ -97,12 +97,6 @@ impl Btf {
         self.base.as_deref()
     }
 
-    /// The BTF that this one continues, to share it.
-    #[must_use]
-    pub fn shared_base(&self) -> Option<Arc<Self>> {
-        self.base.clone()
-    }
-
     /// The first id that is not in use; ids from 1 up to it are.
     #[must_use]
     pub fn end_id(&self) -> TypeId {

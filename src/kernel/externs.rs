@@ -142,7 +142,9 @@ impl Kernel {
         }
         if let Some(kallsyms) = &self.kallsyms {
             let archs = ["x64", "arm64", "s390x", "riscv", "ia32", "arm", "mips"];
-            return Some(archs.iter().any(|arch| kallsyms.contains(&format!("__{arch}_sys_bpf"))));
+            let wrapped = archs.iter().any(|arch| kallsyms.contains(&format!("__{arch}_sys_bpf")));
+            // There with CONFIG_KPROBE_EVENTS (kernel/trace/trace_event_perf.c).
+            return Some(wrapped && kallsyms.contains("perf_kprobe_init"));
         }
         Some(set("CONFIG_ARCH_HAS_SYSCALL_WRAPPER")? && !set("CONFIG_PPC")?)
     }
