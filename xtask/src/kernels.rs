@@ -7,20 +7,29 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use bpfold::{Object, Report};
-use bpfold_kernel::{ObjectVerdict, ProgramRun, differences};
+use bpfold::Object;
+use bpfold_kernel::{ObjectVerdict, ProgramRun, ProgramVerdict, differences};
 use serde::Deserialize;
 
-use crate::assignments;
+use crate::assignments::{self, Pair};
 use crate::corpus::{guarded, unjudged};
 use crate::judge::judge;
 use crate::machine::Machine;
 use crate::objects;
 use crate::report;
-use crate::result::ObjectResult;
+use crate::result::{AssignmentResult, ObjectResult};
 
-/// Loads of the original in a machine, to know what differs by itself.
-const ORIGINALS: usize = 3;
+/// Loads of the original and of the folded object in a machine. What differs then is asked once
+/// more.
+const ROUND: Round = Round { originals: 2, folded: 1 };
+/// Enough to tell what differs by itself from what folding did.
+const CONFIRMATION: Round = Round { originals: 8, folded: 8 };
+
+#[derive(Clone, Copy)]
+struct Round {
+    originals: usize,
+    folded: usize,
+}
 
 /// Compare what several kernels make of objects before and after folding, in virtual machines
 ///
@@ -145,11 +154,13 @@ struct Matrix<'a> {
     objects: &'a [PathBuf],
 }
 
-/// One object under one assignment, with where in the results it belongs.
+/// One object under assignments that make the same of it.
 struct Fold {
     object: usize,
-    assignment: usize,
-    report: Report,
+    /// Where in the object's results they are.
+    assignments: Vec<usize>,
+    name: String,
+    pair: Pair,
 }
 
 #[derive(Deserialize)]
@@ -161,49 +172,85 @@ struct Line {
 impl Matrix<'_> {
     fn run(&self, machine: &Machine) -> Result<Vec<ObjectResult>> {
         let mut results = Vec::new();
-        let mut folds = Vec::new();
-        let mut files = Vec::new();
+        let mut folds: Vec<Fold> = Vec::new();
         for path in self.objects {
             let object = results.len();
+            let name = objects::name_of(path);
             results.push(self.fold(machine, path, |assignment, pair| {
-                let at = folds.len();
-                let name = objects::name_of(path);
-                for original in 0..ORIGINALS {
-                    files.push((format!("{at:05}/{original}/{name}.o"), pair.original.clone()));
+                let same = |fold: &&mut Fold| {
+                    let known = (&fold.pair.original, &fold.pair.folded);
+                    fold.object == object && known == (&pair.original, &pair.folded)
+                };
+                match folds.iter_mut().find(same) {
+                    Some(fold) => fold.assignments.push(assignment),
+                    None => folds.push(Fold {
+                        object,
+                        assignments: vec![assignment],
+                        name: name.clone(),
+                        pair,
+                    }),
                 }
-                files.push((format!("{at:05}/folded/{name}.o"), pair.folded));
-                folds.push(Fold { object, assignment, report: pair.report });
             })?);
+        }
+        let found = self.ask(machine, &folds.iter().collect::<Vec<_>>(), ROUND)?;
+        let differs = |judged: &AssignmentResult| {
+            judged.programs.iter().any(|program| !program.differences.is_empty())
+        };
+        let doubted = || folds.iter().zip(&found).filter(|(_, judged)| differs(judged));
+        let again: Vec<&Fold> = doubted().map(|(fold, _)| fold).collect();
+        let mut confirmed = match again.is_empty() {
+            true => Vec::new(),
+            false => self.ask(machine, &again, CONFIRMATION)?,
+        }
+        .into_iter();
+        for (fold, judged) in folds.iter().zip(&found) {
+            let judged = if differs(judged) { confirmed.next() } else { Some(judged.clone()) };
+            for assignment in &fold.assignments {
+                let result = &mut results[fold.object].assignments[*assignment];
+                let Some(judged) = &judged else { continue };
+                result.whole = judged.whole;
+                result.untried.clone_from(&judged.untried);
+                result.programs.clone_from(&judged.programs);
+                result.dropped = judged.dropped;
+            }
+        }
+        Ok(results)
+    }
+
+    /// What a kernel makes of folds, in their order.
+    fn ask(
+        &self,
+        machine: &Machine,
+        folds: &[&Fold],
+        round: Round,
+    ) -> Result<Vec<AssignmentResult>> {
+        let place = |at: usize, which: &str, number: usize, name: &str| {
+            format!("{at:05}/{which}{number}/{name}.o")
+        };
+        let mut files = Vec::new();
+        for (at, fold) in folds.iter().enumerate() {
+            let mut add = |which, count: usize, bytes: &Vec<u8>| {
+                files.extend((0..count).map(|n| (place(at, which, n, &fold.name), bytes.clone())));
+            };
+            add("original", round.originals, &fold.pair.original);
+            add("folded", round.folded, &fold.pair.folded);
         }
         let limit = Duration::from_secs(self.arguments.limit);
         let lines = machine.run(self.loader, &files, self.arguments.memory, limit)?;
         let mut verdicts: BTreeMap<String, ObjectVerdict> = BTreeMap::new();
         for line in lines {
-            let line: Line = serde_json::from_str(&line).context("the loader's output")?;
+            // The last line is cut off if the machine was stopped.
+            let Ok(line) = serde_json::from_str::<Line>(&line) else { continue };
             verdicts.insert(line.object, line.verdict);
         }
-        for (at, fold) in folds.iter().enumerate() {
-            let name = objects::name_of(&self.objects[fold.object]);
-            let of = |which: &str| verdicts.get(&format!("{at:05}/{which}/{name}.o"));
-            let result = &mut results[fold.object].assignments[fold.assignment];
-            let originals: Vec<&ObjectVerdict> =
-                (0..ORIGINALS).filter_map(|original| of(&original.to_string())).collect();
-            let (Some(before), Some(after)) = (originals.first(), of("folded")) else {
-                result.untried = Some("the loader did not come so far".to_owned());
-                continue;
+        let judge = |(at, fold): (usize, &&Fold)| {
+            let of = |which: &'static str, count: usize| -> Vec<&ObjectVerdict> {
+                let places = (0..count).map(|n| place(at, which, n, &fold.name));
+                places.filter_map(|place| verdicts.get(&place)).collect()
             };
-            let differ =
-                |program: &bpfold_kernel::ProgramVerdict, _: &ProgramRun, after: &ProgramRun| {
-                    let known: Vec<&ProgramRun> = originals
-                        .iter()
-                        .filter_map(|known| known.program(&program.section, &program.name))
-                        .filter_map(|program| program.run.as_ref())
-                        .collect();
-                    Ok(differences(&known, after))
-                };
-            judge(result, (before, after), &fold.report, &differ, |_| None)?;
-        }
-        Ok(results)
+            judge_fold(fold, &of("original", round.originals), &of("folded", round.folded))
+        };
+        folds.iter().enumerate().map(judge).collect()
     }
 
     /// Folds an object under all assignments; `add` takes those that can be folded.
@@ -211,7 +258,7 @@ impl Matrix<'_> {
         &self,
         machine: &Machine,
         path: &Path,
-        mut add: impl FnMut(usize, assignments::Pair),
+        mut add: impl FnMut(usize, Pair),
     ) -> Result<ObjectResult> {
         let mut result = ObjectResult {
             object: path.display().to_string(),
@@ -232,6 +279,8 @@ impl Matrix<'_> {
             }
             let start = Instant::now();
             match guarded(|| assignment.apply(&object, &machine.facts)) {
+                // What folding does not change needs no kernel to judge it.
+                Ok(pair) if pair.original == pair.folded => {}
                 Ok(pair) => {
                     let elapsed = start.elapsed().as_secs_f64() * 1000.0;
                     let unjudged = unjudged(&assignment, &pair.report, elapsed)?;
@@ -245,4 +294,35 @@ impl Matrix<'_> {
         }
         Ok(result)
     }
+}
+
+/// What loads of an original and of the folded object come to. Programs that differ must do so
+/// in each load of the folded object.
+fn judge_fold(
+    fold: &Fold,
+    originals: &[&ObjectVerdict],
+    folded: &[&ObjectVerdict],
+) -> Result<AssignmentResult> {
+    let mut result = AssignmentResult::default();
+    let (Some(before), Some(after)) = (originals.first(), folded.first()) else {
+        result.untried = Some("the loader did not come so far".to_owned());
+        return Ok(result);
+    };
+    let differ = |program: &ProgramVerdict, _: &ProgramRun, _: &ProgramRun| {
+        let runs = |verdicts: &[&ObjectVerdict]| -> Vec<ProgramRun> {
+            let programs =
+                verdicts.iter().filter_map(|v| v.program(&program.section, &program.name));
+            programs.filter_map(|program| program.run.clone()).collect()
+        };
+        let (known, after) = (runs(originals), runs(folded));
+        let known: Vec<&ProgramRun> = known.iter().collect();
+        let found: Vec<Vec<String>> = after.iter().map(|run| differences(&known, run)).collect();
+        Ok(if found.iter().any(Vec::is_empty) {
+            Vec::new()
+        } else {
+            found.into_iter().next().unwrap_or_default()
+        })
+    };
+    judge(&mut result, (before, after), &fold.pair.report, &differ, |_| None)?;
+    Ok(result)
 }

@@ -25,7 +25,7 @@ for objects in *; do timeout LIMIT /bin/loader --run PACKETS $objects/*/*; done 
 sync; sleep 0.2; poweroff -f
 ";
 /// Seconds that the loader may take for the objects of one directory.
-const LIMIT: u32 = 100;
+const LIMIT: u32 = 60;
 /// Packets that each program is run with.
 const PACKETS: u32 = 8;
 

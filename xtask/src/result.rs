@@ -16,7 +16,7 @@ pub struct ObjectResult {
 }
 
 /// What came out under one assignment.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct AssignmentResult {
     /// The assignment.
     pub name: String,
