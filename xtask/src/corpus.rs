@@ -305,6 +305,13 @@ pub fn unjudged(
         branches: report.branches.len(),
         notes,
         note_texts,
+        proven: report.proof.as_ref().map_or(0, |proof| proof.proven),
+        unproven: report
+            .proof
+            .iter()
+            .flat_map(|proof| &proof.refused)
+            .map(|refused| format!("{}: {}", refused.at.function, refused.reason))
+            .collect(),
         file: (report.size_before, report.size_after),
         programs: Vec::new(),
         dropped: 0,

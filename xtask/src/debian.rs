@@ -51,6 +51,8 @@ impl Suite {
             format!("Dir::Cache={state}/cache"),
             "APT::Sandbox::User=root".to_owned(),
             "Acquire::Languages=none".to_owned(),
+            // Mirrors that are snapshots have lists that are no longer valid.
+            "Acquire::Check-Valid-Until=false".to_owned(),
         ] {
             apt.args(["-o", &option]);
         }

@@ -71,20 +71,25 @@ pub fn run(arguments: &FetchArguments) -> Result<bool> {
     let cache = arguments.cache.clone().unwrap_or_else(crate::cache_dir);
     if !arguments.no_packages {
         for (suite, packages) in PACKAGES {
-            let suite = Suite::new(suite, &cache)?;
-            for package in *packages {
-                tell(package, suite.name(), objects(&suite, package, &cache.join("objects")));
+            match Suite::new(suite, &cache) {
+                Ok(found) => packages.iter().for_each(|package| {
+                    tell(package, suite, objects(&found, package, &cache.join("objects")));
+                }),
+                Err(error) => tell("all", suite, Err(error)),
             }
         }
     }
     if !arguments.no_selftests {
         for (suite, package) in SOURCES {
-            tell(package, suite, selftests(&Suite::new(suite, &cache)?, package, &cache));
+            let found = Suite::new(suite, &cache);
+            tell(package, suite, found.and_then(|found| selftests(&found, package, &cache)));
         }
     }
     if arguments.kernels {
         for (suite, start) in KERNELS {
-            tell(start, suite, kernel(&Suite::new(suite, &cache)?, start, &cache.join("kernels")));
+            let found = Suite::new(suite, &cache);
+            let to = cache.join("kernels");
+            tell(start, suite, found.and_then(|found| kernel(&found, start, &to)));
         }
     }
     Ok(true)

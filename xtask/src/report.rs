@@ -39,6 +39,8 @@ pub struct Totals {
     whole_lost: usize,
     programs: usize,
     dropped: usize,
+    /// Functions that the checker has proven, and could not prove.
+    proof: (usize, usize),
     loaded: (usize, usize),
     lost: usize,
     instructions: (u64, u64),
@@ -110,6 +112,8 @@ impl Totals {
             self.whole_lost += usize::from(before && !after);
         }
         self.dropped += assignment.dropped;
+        self.proof.0 += assignment.proven;
+        self.proof.1 += assignment.unproven.len();
         self.fold_ms.push(assignment.fold_ms);
         for (kind, count) in &assignment.notes {
             *self.notes.entry(kind.clone()).or_default() += count;
@@ -169,6 +173,8 @@ impl Totals {
         line("folds", format!("{} ({} refused)", self.folds, self.refused));
         line("  not tried in the kernel", self.untried.to_string());
         line("  load whole", format!("{} → {}", self.whole.0, self.whole.1));
+        let (proven, unproven) = self.proof;
+        line("functions proven", format!("{proven}, not proven and left alone {unproven}"));
         line("programs", self.programs.to_string());
         line("  dropped, since nothing enters them", self.dropped.to_string());
         line("  load", format!("{} → {}", self.loaded.0, self.loaded.1));
@@ -245,6 +251,7 @@ pub fn problems(result: &ObjectResult) -> Vec<String> {
     }
     for assignment in &result.assignments {
         let place = format!("{} {}", result.object, assignment.name);
+        problems.extend(assignment.unproven.iter().map(|why| format!("UNPROVEN {place} {why}")));
         if let Some(untried) = &assignment.untried {
             problems.push(format!("UNTRIED {place}: {untried}"));
         }

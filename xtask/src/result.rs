@@ -32,6 +32,10 @@ pub struct AssignmentResult {
     pub notes: BTreeMap<String, usize>,
     /// The notes themselves, those left out that most objects have.
     pub note_texts: Vec<String>,
+    /// Functions of which the checker has proven that they do what they did.
+    pub proven: usize,
+    /// Why it could not prove it of others, which stay as they were.
+    pub unproven: Vec<String>,
     /// File sizes in bytes, before and after.
     pub file: (u64, u64),
     /// Its programs but those that went.
