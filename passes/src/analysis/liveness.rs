@@ -9,7 +9,7 @@
 //! the verifier finds them initialised.
 
 use crate::analysis::constants::Facts;
-use crate::analysis::frame::FrameBytes;
+use crate::analysis::frame::{FRAME_SIZE, FrameBytes};
 use crate::analysis::frame_access::Accesses;
 use crate::analysis::value::Value;
 use crate::cfg::Cfg;
@@ -199,7 +199,11 @@ pub fn is_dead(op: &Op, address: Option<Value>, after: &Live) -> bool {
         | Op::Load { .. }
         | Op::LdImm64 { .. } => (op.defs() & after.regs).is_empty(),
         Op::Store { size, .. } => match address {
-            Some(Value::Frame { depth: 0, offset: Some(offset) }) => {
+            // What is stored outside of the frame the verifier refuses, and it must be there for
+            // that.
+            Some(Value::Frame { depth: 0, offset: Some(offset) })
+                if offset >= -FRAME_SIZE && offset <= -i64::from(size.bytes()) =>
+            {
                 !after.frame.intersects(offset, size.bytes().into())
             }
             _ => false,
