@@ -207,7 +207,7 @@ impl Lifter<'_> {
         let name = self.elf.symbols.get(symbol).map(|symbol| symbol.name.as_slice());
         let name = String::from_utf8_lossy(name.unwrap_or_default()).into_owned();
         self.links.externs.push(ExternLink { symbol, reloc });
-        let known = self.program.externs.push(ExternDecl { name, value: None });
+        let known = self.program.externs.push(ExternDecl { name, args: None, value: None });
         self.known.externs.insert(symbol, known);
         known
     }

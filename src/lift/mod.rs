@@ -27,7 +27,7 @@ pub(crate) use refs::{PSEUDO_CALL, PSEUDO_FUNC, is_map_section};
 use bpfold_passes::ir::{Features, Program};
 use bpfold_passes::isa::{self, AluOp, Op, Operand, Reg, SwapOp, Width};
 
-use crate::btf::{Btf, BtfExt};
+use crate::btf::{Btf, BtfExt, Kind, TypeId};
 use crate::elf::{self, ElfObject};
 use code::Code;
 use records::Records;
@@ -59,7 +59,24 @@ pub fn lift(elf: &ElfObject, btf: Option<&Btf>, ext: Option<&BtfExt>) -> Result<
     program.features = features(&codes);
     links.addresses = addresses::find(elf, &codes, &links)?;
     body::fill(elf, &codes, &records, &mut program, &mut links);
+    if let Some(btf) = btf {
+        for decl in program.externs.values_mut() {
+            decl.args = arguments(btf, &decl.name);
+        }
+    }
     Ok(Lifted { program, links })
+}
+
+/// The number of arguments that a function of the kernel is declared with. Loaders refuse the
+/// object if the kernel's takes another number.
+fn arguments(btf: &Btf, name: &str) -> Option<u8> {
+    let (_, ksyms) = btf.find_datasec(".ksyms")?;
+    let decl = ksyms.vars.iter().find(|var| btf.name(var.var) == name)?.var;
+    let Kind::Func { proto, .. } = btf.ty(decl).kind else { return None };
+    let Kind::FuncProto(proto) = &btf.ty(proto).kind else { return None };
+    // The type of `...` is void.
+    let is_fixed = proto.params.iter().all(|param| param.ty != TypeId::VOID);
+    u8::try_from(proto.params.len()).ok().filter(|args| is_fixed && *args <= 5)
 }
 
 pub(crate) fn endian(elf: &ElfObject) -> isa::Endian {

@@ -4,7 +4,7 @@ use crate::analysis::frame::FRAME_SIZE;
 use crate::analysis::state::State;
 use crate::analysis::value::Value;
 use crate::helpers::{Access, Arg, Extent, Helper, Indirect};
-use crate::isa::Reg;
+use crate::isa::{Reg, RegSet};
 
 pub(super) fn clobber_caller_saved(state: &mut State) {
     for reg in Reg::caller_saved() {
@@ -14,8 +14,9 @@ pub(super) fn clobber_caller_saved(state: &mut State) {
 
 /// A callee of which nothing is known but the arguments: it may write, and keep for its
 /// result, whatever it can reach.
-pub(super) fn call_unknown(state: &mut State) {
-    let args: Vec<Value> = Reg::arguments().map(|r| state.reg(r)).collect();
+pub(super) fn call_unknown(state: &mut State, args: RegSet) {
+    let passed = Reg::arguments().filter(|reg| args.contains(*reg));
+    let args: Vec<Value> = passed.map(|r| state.reg(r)).collect();
     let reaches_frame = args.iter().any(Value::may_be_frame);
     for arg in args {
         write_through(state, arg, i64::MAX, true);

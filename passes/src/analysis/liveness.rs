@@ -180,6 +180,7 @@ impl<'a> Liveness<'a> {
                 None => op.uses(),
             },
             Op::Call(Callee::Func(func)) => self.arguments[*func],
+            Op::Call(Callee::Extern(ext)) => self.program.externs[*ext].arguments(),
             _ => op.uses(),
         }
     }

@@ -152,7 +152,7 @@ impl Transfer<'_> {
     /// size, another immediate or a call that fails.
     fn relocated(&self, state: &mut State, data: &InstData) {
         if let Op::Call(_) = data.op {
-            return call_unknown(state);
+            return call_unknown(state, Reg::arguments().collect());
         }
         for reg in data.op.defs().iter() {
             state.set(reg, Value::NUMBER);
@@ -263,7 +263,7 @@ impl Transfer<'_> {
         match callee {
             Callee::Helper(number) => match Helper::get(number) {
                 Some(helper) => call_helper(state, helper),
-                None => call_unknown(state),
+                None => call_unknown(state, Reg::arguments().collect()),
             },
             Callee::Func(func) => {
                 let function = &self.program.funcs[func];
@@ -271,7 +271,7 @@ impl Transfer<'_> {
                     || self.recursive[func]
                     || is_untouchable(self.program, self.levels, func)
                 {
-                    call_unknown(state);
+                    call_unknown(state, Reg::arguments().collect());
                     return true;
                 }
                 match &self.facts[func].exit {
@@ -279,7 +279,8 @@ impl Transfer<'_> {
                     None => return false,
                 }
             }
-            Callee::Extern(_) | Callee::Pseudo { .. } => call_unknown(state),
+            Callee::Extern(ext) => call_unknown(state, self.program.externs[ext].arguments()),
+            Callee::Pseudo { .. } => call_unknown(state, Reg::arguments().collect()),
         }
         true
     }

@@ -13,6 +13,9 @@ use crate::helpers::{Access, Arg, Extent, Helper, Indirect, Ret};
 use crate::ir::{InstData, Linkage, Op};
 use crate::isa::{AtomicOp, Callee, Operand, Reg, RegSet, Size};
 
+/// How many arguments a callee takes of which nothing is known.
+const ANY_ARGUMENTS: u8 = 5;
+
 /// What is known of a function that can be called.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
@@ -322,19 +325,24 @@ impl Machine<'_> {
         match callee {
             Callee::Helper(number) => match Helper::get(number) {
                 Some(helper) => self.call_helper(state, helper)?,
-                None => self.call_unknown(state)?,
+                None => self.call_unknown(state, ANY_ARGUMENTS)?,
             },
             Callee::Func(func) => {
                 let summary = summaries.get(func).cloned().unwrap_or_default();
                 let linkage = self.program.funcs.get(func).map(|f| f.linkage);
                 if linkage != Some(Linkage::Static) || summary.unknown {
                     self.entered.push((func, None));
-                    self.call_unknown(state)?;
+                    self.call_unknown(state, ANY_ARGUMENTS)?;
                     return Ok(Next::On);
                 }
                 return self.call_static(state, func, &summary);
             }
-            Callee::Extern(_) | Callee::Pseudo { .. } => self.call_unknown(state)?,
+            Callee::Extern(ext) => {
+                let decl = self.program.externs.get(ext);
+                let args = decl.map_or(ANY_ARGUMENTS, |decl| decl.args.unwrap_or(ANY_ARGUMENTS));
+                self.call_unknown(state, args)?;
+            }
+            Callee::Pseudo { .. } => self.call_unknown(state, ANY_ARGUMENTS)?,
         }
         Ok(Next::On)
     }
@@ -383,9 +391,10 @@ impl Machine<'_> {
 
     /// A callee of which only the arguments are known: it may read and write whatever it can
     /// reach from them, at and above an address in the frame.
-    fn call_unknown(&mut self, state: &mut State) -> Result<(), Reason> {
-        self.same_arguments(state, Reg::arguments())?;
-        let args: Vec<Sym> = Reg::arguments().map(|reg| state.reg(ORIGINAL, reg)).collect();
+    fn call_unknown(&mut self, state: &mut State, args: u8) -> Result<(), Reason> {
+        let passed = || Reg::arguments().take(usize::from(args));
+        self.same_arguments(state, passed())?;
+        let args: Vec<Sym> = passed().map(|reg| state.reg(ORIGINAL, reg)).collect();
         let reaches = args.iter().any(|&sym| reaches_frame(&self.arena, sym));
         let deep = reaches && state.holds_frame_address(&self.arena);
         for &sym in &args {

@@ -3,7 +3,7 @@
 
 use crate::entity::{Block, EntityVec, Func, PerEntity};
 use crate::helpers::Helper;
-use crate::ir::{Function, Linkage, Op, Program};
+use crate::ir::{ExternDecl, Function, Linkage, Op, Program};
 use crate::isa::{Callee, Reg, RegSet};
 
 /// The arguments that each function of a program reads, where `code` gives the functions.
@@ -22,7 +22,7 @@ pub fn arguments<'a>(
     loop {
         let mut changed = false;
         for func in program.funcs.keys().rev().filter(|&func| is_static(func)) {
-            let read = at_entry(code(func), &reads) & all;
+            let read = at_entry(program, code(func), &reads) & all;
             changed |= read != reads[func];
             reads[func] = read;
         }
@@ -32,7 +32,7 @@ pub fn arguments<'a>(
     }
 }
 
-fn at_entry(function: &Function, reads: &EntityVec<Func, RegSet>) -> RegSet {
+fn at_entry(program: &Program, function: &Function, reads: &EntityVec<Func, RegSet>) -> RegSet {
     let mut live: PerEntity<Block, RegSet> = PerEntity::default();
     loop {
         let mut changed = false;
@@ -40,7 +40,7 @@ fn at_entry(function: &Function, reads: &EntityVec<Func, RegSet>) -> RegSet {
             let after = function.successors(block).fold(RegSet::EMPTY, |set, b| set | live[b]);
             let before = function.block(block).insts.iter().rev().fold(after, |set, &inst| {
                 let op = function.op(inst);
-                set.without(op.defs()) | uses(op, reads)
+                set.without(op.defs()) | uses(program, op, reads)
             });
             changed |= before != live[block];
             live[block] = before;
@@ -51,13 +51,16 @@ fn at_entry(function: &Function, reads: &EntityVec<Func, RegSet>) -> RegSet {
     }
 }
 
-fn uses(op: &Op, reads: &EntityVec<Func, RegSet>) -> RegSet {
+fn uses(program: &Program, op: &Op, reads: &EntityVec<Func, RegSet>) -> RegSet {
     match op {
         Op::Call(Callee::Helper(number)) => match Helper::get(*number) {
             Some(helper) => Reg::arguments().take(helper.arity()).collect(),
             None => op.uses(),
         },
         Op::Call(Callee::Func(func)) => reads.get(*func).copied().unwrap_or(op.uses()),
+        Op::Call(Callee::Extern(ext)) => {
+            program.externs.get(*ext).map_or(op.uses(), ExternDecl::arguments)
+        }
         _ => op.uses(),
     }
 }

@@ -315,7 +315,12 @@ impl Machine<'_> {
                 Some(code) if code.opaque.is_some() => self.unknown(callee, args)?,
                 _ => Answer::Value(self.function(func, args)?),
             },
-            Callee::Extern(_) => self.unknown(callee, args)?,
+            Callee::Extern(ext) => {
+                let known = self.program.externs.get(ext).and_then(|decl| decl.args);
+                let passed = |at: usize| known.is_none_or(|known| at < usize::from(known));
+                let args = std::array::from_fn(|at| args[at].filter(|_| passed(at)));
+                self.unknown(callee, args)?
+            }
             Callee::Pseudo { .. } => return Err(Fault::Unsupported.into()),
         };
         Ok(match answer {

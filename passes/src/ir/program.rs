@@ -2,7 +2,7 @@
 
 use crate::entity::{EntityVec, Extern, Func, Map, Section};
 use crate::ir::Function;
-use crate::isa::{Endian, Size};
+use crate::isa::{Endian, Reg, RegSet, Size};
 
 /// A data section that code names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,8 +61,18 @@ pub enum ExternValue {
 pub struct ExternDecl {
     /// The symbol's name.
     pub name: String,
+    /// How many arguments a call of it passes, if that is known.
+    pub args: Option<u8>,
     /// What is known of it.
     pub value: Option<ExternValue>,
+}
+
+impl ExternDecl {
+    /// The registers that a call of it passes arguments in.
+    pub fn arguments(&self) -> RegSet {
+        let all = usize::from(self.args.unwrap_or(u8::MAX));
+        Reg::arguments().take(all).collect()
+    }
 }
 
 /// Encodings that rewritten code may use: those of the object's own cpu level.

@@ -28,7 +28,8 @@ pub(super) fn case(mut choices: Choices) -> Case {
         let key_size = 1 + c.below(16) as u32;
         maps.push(MapShape { key_size, value_size: 8 + c.below(24) as u32 });
     }
-    program.externs.push(ExternDecl { name: "kfunc".into(), value: None });
+    program.externs.push(ExternDecl { name: "kfunc".into(), args: None, value: None });
+    program.externs.push(ExternDecl { name: "kfunc_of_1".into(), args: Some(1), value: None });
 
     let mut callees = Vec::new();
     for index in 0..c.below(4) {

@@ -14,7 +14,7 @@
 //! extern LINUX_KERNEL_VERSION
 //! extern CONFIG_HZ = 64 00 00 00
 //! extern bpf_obj_new_impl = absent
-//! extern bpf_dynptr_slice = present
+//! extern bpf_dynptr_slice(4) = present
 //!
 //! func prog (entry) {
 //! L0:

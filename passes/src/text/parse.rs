@@ -209,6 +209,7 @@ impl<'a> Parser<'a> {
 
     fn ext(&mut self) -> Result<()> {
         let name = self.name("an extern's name")?;
+        let args = self.ext_args()?;
         let mut value = None;
         if self.eat("=") {
             value = Some(if self.eat_word("absent") {
@@ -229,8 +230,20 @@ impl<'a> Parser<'a> {
                 ExternValue::Contents(bytes)
             });
         }
-        self.program.externs.push(ExternDecl { name, value });
+        self.program.externs.push(ExternDecl { name, args, value });
         Ok(())
+    }
+
+    /// The number of arguments in parentheses, if it is there.
+    fn ext_args(&mut self) -> Result<Option<u8>> {
+        if !self.eat("(") {
+            return Ok(None);
+        }
+        let args = self.word("a number of arguments")?.parse::<u8>().ok();
+        let args = args.filter(|args| *args <= 5);
+        let args = args.ok_or_else(|| self.before().expected("a number from 0 to 5"))?;
+        self.symbol(")")?;
+        Ok(Some(args))
     }
 
     fn function(&mut self, id: Func) -> Result<()> {

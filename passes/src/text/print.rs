@@ -233,6 +233,9 @@ fn write_header(f: &mut Formatter<'_>, program: &Program) -> fmt::Result {
     }
     for ext in program.externs.values() {
         write!(f, "extern {}", quoted(&ext.name))?;
+        if let Some(args) = ext.args {
+            write!(f, "({args})")?;
+        }
         match &ext.value {
             None => {}
             Some(ExternValue::Absent) => f.write_str(" = absent")?,

@@ -63,7 +63,8 @@ fn ext() -> impl Strategy<Value = ExternDecl> {
         Just(Some(ExternValue::Present)),
         contents.prop_map(Some)
     ];
-    (name(), value).prop_map(|(name, value)| ExternDecl { name, value })
+    let args = prop::option::of(0..6_u8);
+    (name(), args, value).prop_map(|(name, args, value)| ExternDecl { name, args, value })
 }
 
 /// An instruction that has an encoding; see [`referring`] for the others.

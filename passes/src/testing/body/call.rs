@@ -183,7 +183,8 @@ impl Body<'_> {
             10 => {
                 let lent = self.frame_memory(0, 8, true);
                 self.any_scalar(1);
-                self.finish_call(Callee::Extern(Extern::from_index(0)), &[lent], Value::Scalar);
+                let callee = Callee::Extern(Extern::from_index(usize::from(lent.0 % 16 == 0)));
+                self.finish_call(callee, &[lent], Value::Scalar);
             }
             11 => self.run_callback(),
             12 => self.packet_load(),
