@@ -118,6 +118,8 @@ impl Kernel {
                 }
                 None => Fact::Unknown,
             },
+            // Names that libbpf does not know are as options that are not set.
+            _ if name.starts_with("LINUX_") && self.kconfig.is_some() => Fact::Unset,
             _ => Fact::Unknown,
         }
     }
