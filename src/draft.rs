@@ -75,7 +75,12 @@ impl Draft {
     pub fn set_section(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), Error> {
         match self.elf.section_by_name(name) {
             Some(index) => {
-                if self.elf.sections.get(index).and_then(Section::bytes) != Some(&bytes) {
+                let section = self.elf.sections.get(index);
+                if section.and_then(Section::bytes) != Some(&bytes) {
+                    let size = section.and_then(Section::content_size);
+                    if size != u64::try_from(bytes.len()).ok() {
+                        self.drop_relocations_of(name);
+                    }
                     self.elf.set_section_data(index, bytes)?;
                 }
             }

@@ -530,6 +530,18 @@ fn types_that_fan_out_are_no_trouble() {
     assert!(btf.type_name(function).len() < 100_000);
 }
 
+/// An empty layout part can be said to be anywhere.
+#[test]
+fn empty_layout_parts_stay_where_they_are_said_to_be() {
+    for offset in [0, 16, 0xb_0000] {
+        let words = [32, 0, 16, 16, 5, offset, 0, 1, 1 << 24, 4, 32];
+        let mut bytes = vec![0x9f, 0xeb, 1, 0];
+        bytes.extend(words.iter().flat_map(|word: &u32| word.to_le_bytes()));
+        bytes.extend(b"\0int\0");
+        assert_eq!(Btf::parse(&bytes).unwrap().to_bytes().unwrap(), bytes, "{offset:#x}");
+    }
+}
+
 #[test]
 fn corpus_round_trips() {
     let Some(corpus) = std::env::var_os("BPFOLD_CORPUS") else {

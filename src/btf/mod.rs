@@ -49,8 +49,8 @@ const LAYOUT_HEADER_LEN: u32 = 32;
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Layout {
     bytes: Box<[u8]>,
-    /// The part is empty and its offset is 0, not the end of the types.
-    nowhere: bool,
+    /// The offset of an empty part that is not at the end of the types.
+    elsewhere: Option<u32>,
 }
 
 /// What [`Btf::ty`] gives for type 0.

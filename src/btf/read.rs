@@ -42,8 +42,8 @@ pub(super) fn read(bytes: &[u8], base: Option<Arc<Btf>>) -> Result<Btf, BtfError
 
     let mut types = reader.sub("the type part", u64::from(types_len))?;
     let layout = reader.take("the layout part", u64::from(layout_len))?;
-    let layout = has_layout
-        .then(|| Layout { bytes: layout.into(), nowhere: layout_off == 0 && layout_len == 0 });
+    let elsewhere = (layout_len == 0 && layout_off != types_len).then_some(layout_off);
+    let layout = has_layout.then(|| Layout { bytes: layout.into(), elsewhere });
     let strings_at = reader.offset();
     let strings = reader.take("the string part", u64::from(strings_len))?.to_vec();
     expect_at("the end of the section", bytes.len() as u64, reader.offset() as u64)?;

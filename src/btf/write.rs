@@ -30,8 +30,8 @@ impl Btf {
         writer.patch(12, types_len);
         writer.patch(16, strings_off);
         writer.patch(20, self.strings.len() as u32);
-        if let Some(Layout { bytes, nowhere }) = &self.layout {
-            writer.patch(24, if *nowhere { 0 } else { types_len });
+        if let Some(Layout { bytes, elsewhere }) = &self.layout {
+            writer.patch(24, elsewhere.unwrap_or(types_len));
             writer.patch(28, bytes.len() as u32);
         }
         Ok(writer.bytes)

@@ -214,8 +214,10 @@ impl ElfObject {
         let Some(target) = self.sections.get(target) else {
             return Ok(());
         };
-        let Some(size) = target.content_size() else {
-            return Err(wrong("a table of symbols or relocations has none".into()));
+        // What writing makes anew: what is at an offset there now is elsewhere afterwards.
+        let size = target.content_size().filter(|_| target.kind != SectionKind::StrTab);
+        let Some(size) = size else {
+            return Err(wrong("a table of strings, symbols or relocations has none".into()));
         };
         let code = target.flags & SHF_EXECINSTR != 0;
         let width = reloc.width(code);

@@ -10,12 +10,13 @@ use super::elf_file::{
 pub type Hostile = (&'static str, fn(usize) -> Vec<u8>);
 
 /// The objects.
-pub const INPUTS: [Hostile; 34] = [
+pub const INPUTS: [Hostile; 35] = [
     ("functions", |size| functions(size / 42, |_| EXIT.concat())),
     ("functions that call the next", |size| functions(size / 50, call_next)),
     ("functions that call the one before", |size| functions(size / 50, call_previous)),
     ("functions that call the first", |size| functions(size / 50, call_first)),
     ("functions that fold", |size| folding_functions(size / 112)),
+    ("calls that die", |size| dead_calls(size / 64)),
     ("sections of code", |size| sections(size / 110)),
     ("symbols of variables", |size| symbols(size / 36)),
     ("symbols at one place", |size| symbols_at_one_place(size / 28)),
@@ -109,6 +110,28 @@ fn folding_functions(count: usize) -> Vec<u8> {
     }
     let list: Vec<_> = (0..count).map(|at| (56 * at as u64, variable, 1)).collect();
     file.relocations(text, &list);
+    file.finish()
+}
+
+/// A function that decides a branch around each of its calls.
+fn dead_calls(count: usize) -> Vec<u8> {
+    let mut file = ElfFile::new();
+    let rodata = file.data(".rodata", vec![0; 8]);
+    let main = 3 + 2 * count + 2;
+    let around = |at: usize| {
+        let (here, callee) = (4 + 2 * at as i64, (main + 2 * at) as i64);
+        [insn(0x15, 6, 0, 1, 0), call(callee - here - 1)].concat()
+    };
+    let mut code = [insn(0x18, 1, 0, 0, 0), [0; 8], insn(0x61, 6, 1, 0, 0)].concat();
+    code.extend((0..count).flat_map(around));
+    code.extend(EXIT.concat().repeat(1 + count));
+    let text = file.code(".text", code);
+    let variable = file.named("variable", OBJECT, rodata, 0, 8);
+    file.named("main", FUNC, text, 0, 8 * main as u64);
+    for at in 0..count {
+        file.named(&format!("f{at}"), FUNC, text, 8 * (main + 2 * at) as u64, 16);
+    }
+    file.relocations(text, &[(0, variable, 1)]);
     file.finish()
 }
 

@@ -39,7 +39,9 @@ pub(crate) fn reasons(
     lines: &mut Lines<'_>,
 ) -> Reasons {
     let lines = &mut |func, slot| lines.location(func, slot);
-    let mut finder = Finder { scope, live, log, variables, lines };
+    let insts = scope.object.program().funcs.values().map(|func| func.inst_bound() as u64);
+    let budget = (BUDGET.0 * insts.sum::<u64>()).min(BUDGET.1);
+    let mut finder = Finder { scope, live, log, variables, lines, budget };
     let empty = |func: &Function| func.opaque.is_none() && func.layout().is_empty();
     let gone = program.funcs.iter().zip(scope.object.program().funcs.values());
     let gone = gone.filter(|((_, after), before)| empty(after) && !empty(before));
@@ -112,12 +114,18 @@ fn kind(scope: &Scope<'_>, node: Node) -> PartKind {
     }
 }
 
+/// Steps that finding causes may take for each instruction of the object, and in all, a step
+/// being a block, an edge or an event that is looked at; what is dead beyond that has no cause
+/// in the report.
+const BUDGET: (u64, u64) = (1 << 10, 1 << 24);
+
 struct Finder<'a> {
     scope: &'a Scope<'a>,
     live: &'a Live,
     log: &'a FoldLog,
     variables: &'a Variables<'a>,
     lines: &'a mut dyn FnMut(Func, Option<u32>) -> Location,
+    budget: u64,
 }
 
 impl Finder<'_> {
@@ -135,12 +143,21 @@ impl Finder<'_> {
         }
     }
 
+    /// None if there is no more to spend.
+    fn spend(&mut self, steps: usize) -> Option<()> {
+        self.budget = self.budget.checked_sub(u64::try_from(steps).ok()?)?;
+        Some(())
+    }
+
     /// Goes up from what is dead to live functions that no longer need what leads to it.
     fn cause(&mut self, node: Node) -> Option<Cause> {
         let mut seen = BTreeSet::from([node]);
         let mut work = std::collections::VecDeque::from([node]);
         while let Some(dead) = work.pop_front() {
-            for (user, need) in self.scope.graph.users(dead) {
+            let users = self.scope.graph.users(dead);
+            // Each is looked up in sets: dearer than a block.
+            self.spend(16 * (1 + users.len()))?;
+            for (user, need) in users {
                 match user {
                     Node::Func(func) if self.live.nodes.contains(&user) => {
                         if let Some(cause) = self.cause_in(func, dead, need) {
@@ -158,6 +175,11 @@ impl Finder<'_> {
     /// The branches of a live function that keep it from what is dead.
     fn cause_in(&mut self, func: Func, dead: Node, need: Need) -> Option<Cause> {
         let function = self.scope.object.program().funcs.get(func)?;
+        let is_here =
+            |event: &&Event| matches!(event, Event::BranchDecided { func: at, .. } if *at == func);
+        let (events, branches) = (&self.log.events, self.log.events.iter().filter(is_here).count());
+        let (blocks, insts) = (function.layout().len(), function.inst_bound());
+        self.spend(events.len() + insts + (1 + branches) * (blocks + branches))?;
         let uses = self.uses(func, dead, need);
         let decided = decided(function, func, self.log);
         let keeps = |cut: &[(Block, Block)]| {

@@ -169,6 +169,11 @@ fn messages_name_the_place_and_what_would_be_right() {
             "section 5 (.relxdp): sh_info is 0x1f, expected a section number below 31",
         ),
         (
+            new().with(".relxdp", SH_INFO, &short(1)),
+            "section 5 (.relxdp): relocation 0 of type 1 at offset 0x0 of section 1 (.strtab): \
+             a table of strings, symbols or relocations has none",
+        ),
+        (
             new().with(".relxdp", SH_LINK, &short(1)),
             "section 5 (.relxdp): sh_link is 0x1, expected the number of the symbol table",
         ),

@@ -219,7 +219,10 @@ impl Solver<'_> {
         self.facts[func].blocks = blocks;
         if exit != self.facts[func].exit {
             self.facts[func].exit = exit;
-            self.work.extend(self.callers[func].iter().copied());
+            // Calls of others assume nothing of it.
+            if function.linkage == Linkage::Static && !self.recursive[func] {
+                self.work.extend(self.callers[func].iter().copied());
+            }
         }
     }
 }

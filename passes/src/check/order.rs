@@ -12,16 +12,22 @@ use crate::cfg::Cfg;
 use crate::entity::{Block, PerEntity};
 use crate::ir::Function;
 
+/// Loops around a loop whose parts are put in order; deeper inside, blocks are in reverse
+/// postorder. Keeps the work in proportion to the function.
+const MAX_DEPTH: u32 = 32;
+
 /// The position of each block in the order; blocks that the entry does not reach come last.
 pub fn positions(function: &Function) -> PerEntity<Block, u32> {
     let cfg = Cfg::new(function);
     let mut positions = PerEntity::with_default(u32::MAX);
     let mut next = 0;
-    let mut parts = vec![cfg.reverse_postorder().to_vec()];
-    while let Some(part) = parts.pop() {
-        if let [block] = part.as_slice() {
-            positions[*block] = next;
-            next += 1;
+    let mut parts = vec![(0, cfg.reverse_postorder().to_vec())];
+    while let Some((depth, part)) = parts.pop() {
+        if part.len() == 1 || depth > MAX_DEPTH {
+            for block in part {
+                positions[block] = next;
+                next += 1;
+            }
             continue;
         }
         let mut components = components(function, &part);
@@ -31,11 +37,11 @@ pub fn positions(function: &Function) -> PerEntity<Block, u32> {
             if let [head, rest @ ..] = whole.as_slice() {
                 positions[*head] = next;
                 next += 1;
-                parts.push(rest.to_vec());
+                parts.push((depth + 1, rest.to_vec()));
             }
             continue;
         }
-        parts.extend(components);
+        parts.extend(components.into_iter().map(|part| (depth, part)));
     }
     positions
 }
