@@ -212,7 +212,10 @@ impl Section {
 
     /// Whether this is DWARF (`.debug_*`), which no loader reads.
     pub fn is_dwarf(&self) -> bool {
+        // Relocations belong to what they change, whatever they are called.
         self.name.starts_with(b".debug_")
+            && !matches!(self.kind, SectionKind::Rel | SectionKind::Rela)
+            && self.flags & SHF_EXECINSTR == 0
     }
 
     /// Whether this is `.llvm_addrsig`: symbol numbers as ULEB128 that no loader reads.

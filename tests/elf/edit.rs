@@ -208,6 +208,17 @@ fn relocations_that_are_gone_take_their_section_along() {
     assert!(object.relocations_for(section(&object, ".text")).count() > 0);
 }
 
+/// What goes as stale DWARF must not take the relocations of code along.
+#[test]
+fn relocations_of_code_are_no_dwarf_whatever_they_are_called() {
+    let mut object = parse("mini-clang19.o");
+    let relocs = section(&object, ".relxdp");
+    object.sections[relocs].name = b".debug_".to_vec();
+    assert!(!object.sections[relocs].is_dwarf());
+    let info = section(&object, ".debug_info");
+    assert!(object.sections[info].is_dwarf());
+}
+
 #[test]
 fn edits_that_cannot_be_read_back_are_not_written() {
     let broken = |edit: fn(&mut ElfObject)| {

@@ -246,6 +246,12 @@ impl Arena {
         {
             (a, b) = (b, a);
         }
+        // Shifts are by the low 6 bits (RFC 9669 section 4.1).
+        if let (AluOp::Lsh | AluOp::Rsh | AluOp::Arsh, Some(count @ 64..)) =
+            (op, self.abs(b).as_number())
+        {
+            b = self.number(count & 63);
+        }
         if let Some(simple) = self.simplified(op, a, b) {
             return simple;
         }
@@ -474,6 +480,20 @@ mod tests {
         let halves = (arena.extract(x, 0, 4), arena.extract(x, 32, 4));
         assert_eq!(x, arena.concat(halves.0, 4, halves.1, 4));
         assert_ne!(x, arena.concat(halves.1, 4, halves.0, 4));
+    }
+
+    #[test]
+    fn shifts_are_by_the_low_bits_of_the_count() {
+        let mut arena = Arena::default();
+        let x = arena.opaque(Abs::PLAIN);
+        let shift = |arena: &mut Arena, a: Sym, count: u64| {
+            let count = arena.number(count);
+            arena.alu(Width::W64, AluOp::Rsh, a, count)
+        };
+        let by_63 = shift(&mut arena, x, 63);
+        let by_all = shift(&mut arena, x, 0xffff_ffff);
+        assert_eq!(by_all, by_63);
+        assert_ne!(shift(&mut arena, by_all, 2), shift(&mut arena, x, 1));
     }
 
     #[test]
