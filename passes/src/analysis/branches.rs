@@ -50,8 +50,8 @@ pub fn decide(state: &State, width: Width, cond: Cond, dst: Reg, src: Operand) -
         return Some(cond == Cond::Ne);
     }
     match (a, b) {
-        _ if is_unsure(state, dst, src) => None,
         (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = sure(state, (dst, a), (src, b));
             // An edge without a state is never followed, so the branch must be decided too.
             let can_be = |holds| {
                 Number::refine(width, cond, holds, &a, &b).is_some()
@@ -69,11 +69,12 @@ pub fn decide(state: &State, width: Width, cond: Cond, dst: Reg, src: Operand) -
     }
 }
 
-/// Whether a range that older verifiers do not know would decide.
-fn is_unsure(state: &State, dst: Reg, src: Operand) -> bool {
-    let unsure = |reg: Reg| state.is_unsure(reg);
-    unsure(dst) && state.reg(dst).as_constant().is_none()
-        || matches!(src, Operand::Reg(src) if unsure(src))
+/// The operands without what older verifiers do not know of them: some comparisons, such as
+/// `w1 >= 0`, are decided whatever the value is.
+fn sure(state: &State, (dst, a): (Reg, Number), (src, b): (Operand, Number)) -> (Number, Number) {
+    let is_range = state.is_unsure(dst) && a.as_constant().is_none();
+    let b_is_unsure = matches!(src, Operand::Reg(src) if state.is_unsure(src));
+    (if is_range { Number::TOP } else { a }, if b_is_unsure { Number::TOP } else { b })
 }
 
 /// The state on the edge on which `dst cond src` is `holds`; none if it cannot be.
