@@ -197,7 +197,11 @@ impl Section {
 
     /// Whether the section holds instructions.
     pub fn is_code(&self) -> bool {
-        self.kind == SectionKind::ProgBits && self.flags & SHF_EXECINSTR != 0
+        // Loaders go by these names before they look at flags (`bpf_object__elf_collect`).
+        let named: [&[u8]; 5] = [b"license", b"version", b".maps", b".BTF", b".BTF.ext"];
+        self.kind == SectionKind::ProgBits
+            && self.flags & SHF_EXECINSTR != 0
+            && !named.contains(&self.name.as_slice())
     }
 
     /// Whether loaders see the section as part of the program.

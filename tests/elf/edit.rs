@@ -219,6 +219,17 @@ fn relocations_of_code_are_no_dwarf_whatever_they_are_called() {
     assert!(object.sections[info].is_dwarf());
 }
 
+/// Loaders take sections with these names for what the names say, whatever the flags are.
+#[test]
+fn type_information_is_no_code_even_if_it_is_executable() {
+    let mut object = parse("mini-clang19.o");
+    let ext = section(&object, ".BTF.ext");
+    object.sections[ext].flags |= 4;
+    assert!(!object.sections[ext].is_code());
+    let xdp = section(&object, "xdp");
+    assert!(object.sections[xdp].is_code());
+}
+
 #[test]
 fn edits_that_cannot_be_read_back_are_not_written() {
     let broken = |edit: fn(&mut ElfObject)| {
