@@ -118,8 +118,13 @@ impl Draft {
         if let Some(ext) = &self.ext
             && self.ext != original.ext
         {
-            let bytes = ext.to_bytes();
-            self.set_section(BTF_EXT, bytes)?;
+            if ext.is_empty() {
+                // libbpf refuses a section without records, and BTF with it (`btf_ext_parse`).
+                self.sections.extend(self.elf.section_by_name(BTF_EXT));
+            } else {
+                let bytes = ext.to_bytes();
+                self.set_section(BTF_EXT, bytes)?;
+            }
             self.drop_relocations_of(BTF_EXT);
         }
         if !self.symbols.is_empty() || !self.sections.is_empty() {

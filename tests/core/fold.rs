@@ -107,3 +107,24 @@ fn folding_again_changes_nothing() {
     let once = run(&object);
     assert!(run(&Object::parse(&once).unwrap()) == once);
 }
+
+/// libbpf takes no BTF of an object whose .BTF.ext has no records; gcc writes some that have
+/// no others than these.
+#[test]
+fn a_section_without_records_leaves() {
+    let object = without(&read_object(&test_object("core.o")), &MISSING);
+    let mut ext = object.btf_ext().unwrap().clone();
+    ext.func_info.blocks.clear();
+    ext.line_info.blocks.clear();
+    let loads = |section| object.btf().unwrap().str(section) == "socket/loads";
+    ext.core_relo.blocks.retain(|block| loads(block.section));
+    let mut elf = object.elf().clone();
+    let index = elf.section_by_name(".BTF.ext").unwrap();
+    elf.set_section_data(index, ext.to_bytes()).unwrap();
+    let object = Object::parse(&elf.write().unwrap()).unwrap();
+    let kernel = target("core-target-new.o");
+    let folded = Fold::new(&object).unwrap().kernel(&kernel).core(CoreMode::All).run().unwrap();
+    let folded = Object::parse(&folded.bytes).unwrap();
+    assert!(object.btf_ext().is_some() && folded.btf_ext().is_none());
+    assert_eq!(folded.elf().section_by_name(".BTF.ext"), None);
+}
