@@ -259,7 +259,7 @@ impl Runs<'_> {
                 return Ok(found);
             }
             if count >= RUNS_TO_CONFIRM {
-                return self.confirmed(program, &all, found);
+                return self.confirmed(program, known, found);
             }
             let question = Question::Run(count);
             let again = self.oracle.ask(&self.pair.original, self.name, question)?;
@@ -271,18 +271,24 @@ impl Runs<'_> {
         }
     }
 
-    /// What differs, if it does each time that the folded object runs.
+    /// What differs, if it does each time that the folded object runs. The original runs between:
+    /// how long something takes depends on what else the machine does just then.
     fn confirmed(
         &self,
         program: &ProgramVerdict,
-        known: &[&ProgramRun],
+        mut known: Vec<ProgramRun>,
         found: Vec<String>,
     ) -> Result<Vec<String>> {
-        for repetition in 1..RUNS_TO_CONFIRM {
-            let again = self.oracle.ask(&self.pair.folded, self.name, Question::Run(repetition))?;
+        let run = |bytes: &[u8], repetition: u32| -> Result<Option<ProgramRun>> {
+            let again = self.oracle.ask(bytes, self.name, Question::Run(repetition))?;
             let again = again.program(&program.section, &program.name);
-            let run = again.and_then(|program| program.run.as_ref());
-            if run.is_some_and(|run| differences(known, run).is_empty()) {
+            Ok(again.and_then(|program| program.run.clone()))
+        };
+        for repetition in RUNS_TO_CONFIRM..2 * RUNS_TO_CONFIRM {
+            let folded = run(&self.pair.folded, repetition)?;
+            known.extend(run(&self.pair.original, repetition)?);
+            let known: Vec<&ProgramRun> = known.iter().collect();
+            if folded.is_some_and(|folded| differences(&known, &folded).is_empty()) {
                 return Ok(Vec::new());
             }
         }
