@@ -261,6 +261,13 @@ impl ElfObject {
                 let Some(size) = section.content_size() else {
                     return Ok(());
                 };
+                // Names move when a string table is written anew.
+                let names = matches!(section.data, SectionData::Strings(_));
+                if names && symbol.value != 0 {
+                    let expected = format!("0 in {}, a string table", self.section_id(place));
+                    return Err(wrong("st_value", symbol.value, expected));
+                }
+                let size = if names { 0 } else { size };
                 if symbol.value > size {
                     return Err(wrong(
                         "st_value",

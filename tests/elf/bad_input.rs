@@ -214,6 +214,14 @@ fn messages_name_the_place_and_what_would_be_right() {
              the rest of section 6 (.rodata)",
         ),
         (
+            new().with_content(".symtab", 17 * 24 + 6, &[1, 0]).with_content(
+                ".symtab",
+                17 * 24 + 8,
+                &long(1),
+            ),
+            "symbol 17 (level): st_value is 0x1, expected 0 in section 1 (.strtab), a string table",
+        ),
+        (
             new().with_content(".symtab", 17 * 24 + 6, &[0xff, 0xff]),
             "symbol 17 (level): st_shndx is 0xffff, expected a section number \
              (extended section numbering is not supported)",
