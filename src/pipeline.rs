@@ -325,7 +325,6 @@ impl<'o> Fold<'o> {
         self.store_values(&mut draft)?;
         prune::remove(&mut draft, &scope, &live, &program);
         let seals = self.seal_and_prune(&mut draft, &log, &scope, &live)?;
-        prune::cut_constants(&mut draft, object, &program, &self.variables);
         let record = self.new_record(&seals.sealed, facts.folded(object, &gone, &log));
         if !record.values.is_empty() {
             draft.set_section(record::SECTION, record.to_bytes()?)?;

@@ -304,3 +304,26 @@ fn kernels_without_global_data() {
     let error = open.require_no_globals().run().unwrap_err().to_string();
     assert!(error.contains("entry+0") && error.contains("prune.c:"), "{error}");
 }
+
+/// No code names a table of struct_ops: a loader registers it, and what it holds stays, also when
+/// only other programs are entered.
+#[test]
+fn functions_in_struct_ops_stay() {
+    let object = object("tests/objects/places.o");
+    for fold in [
+        Fold::new(&object).unwrap().freeze_all(),
+        Fold::new(&object).unwrap().freeze_all().entry("first").unwrap(),
+        Fold::new(&object).unwrap().freeze_all().prune_maps(),
+    ] {
+        let result = Object::parse(&fold.run().unwrap().bytes).unwrap();
+        let names: Vec<&str> =
+            result.program().funcs.values().map(|func| func.name.as_str()).collect();
+        for held in ["second", "leaf"] {
+            assert!(names.contains(&held), "{held} is not in {names:?}");
+        }
+        assert!(result.elf().section_by_name(".struct_ops").is_some());
+    }
+    // What a table holds cannot be dropped.
+    let dropped = Fold::new(&object).unwrap().drop_program("second").unwrap().run();
+    assert!(matches!(dropped, Err(bpfold::Error::Prune(PruneError::Held { .. }))), "{dropped:?}");
+}
