@@ -83,6 +83,29 @@ fn what_live_code_lacks_is_an_error() {
     );
 }
 
+/// gcc 12 ties offsets to moves between registers; libbpf refuses such an object (-EINVAL).
+#[test]
+fn records_of_what_has_no_place_are_errors() {
+    let object = without(&read_object(&test_object("core.o")), &MISSING);
+    let mut elf = object.elf().clone();
+    let section = elf.section_by_name("socket/loads").unwrap();
+    let mut code = elf.sections.get(section).unwrap().bytes().unwrap().to_vec();
+    // r0 = r1 in place of r0 = *(u64 *)(r1 + 0)
+    assert_eq!(code[..2], [0x79, 0x10]);
+    code[0] = 0xbf;
+    elf.set_section_data(section, code).unwrap();
+    let object = Object::parse(&elf.write().unwrap()).unwrap();
+    let kernel = target("core-target-new.o");
+    let fold = |mode| Fold::new(&object).unwrap().kernel(&kernel).core(mode).run();
+    assert_eq!(
+        fold(CoreMode::All).unwrap_err().to_string(),
+        "field count of struct counted (byte offset): the instruction has no place for the \
+         value, loaders refuse it too: loads+0, core.c:67 `return c->count;`"
+    );
+    let folded = Object::parse(&fold(CoreMode::Checks).unwrap().bytes).unwrap();
+    assert_eq!(records(&folded, "socket/loads"), 1);
+}
+
 /// Offsets are the loader's: it may know a kernel that has them.
 #[test]
 fn checks_leave_missing_offsets_alone() {

@@ -43,8 +43,9 @@ pub enum Problem {
         /// What it should hold.
         expected: u64,
     },
-    /// An instruction that has no place for the value.
-    #[error("the instruction has no place for the value")]
+    /// An instruction that has no place for the value: gcc ties some records to moves between
+    /// registers. libbpf does not load such an object (`bpf_core_patch_insn`).
+    #[error("the instruction has no place for the value, loaders refuse it too")]
     Instruction,
     /// An offset that does not fit into the instruction.
     #[error("offset {offset} does not fit into the instruction, the largest is 32767")]
