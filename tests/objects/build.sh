@@ -13,20 +13,21 @@ bpf-gcc -O2 -Wall -c mini.c -o mini-gcc.o
 clang-19 $base -target bpfel -mcpu=v3 -c places.c -o places.o
 clang-19 $base -target bpfeb -mcpu=v3 -c places.c -o places-be.o
 clang-19 $base -target bpfel -mcpu=v3 -c sealing.c -o sealing.o
-<<<<<<< HEAD
+clang-19 $base -target bpfel -mcpu=v3 -c prune.c -o prune.o
+clang-19 $base -target bpfel -mcpu=v2 -c prune-legacy.c -o prune-legacy.o
 clang-14 $base -target bpfel -mcpu=v3 -c core.c -o core.o
 clang-14 $base -target bpfeb -mcpu=v3 -c core.c -o core-be.o
 clang-14 $base -target bpfel -c core-target.c -o core-target-old.o
 clang-14 $base -target bpfel -DNEW -c core-target.c -o core-target-new.o
 clang-14 $base -target bpfeb -DNEW -c core-target.c -o core-target-be.o
 clang-14 $base -target bpfel -DAMBIGUOUS -c core-target.c -o core-target-two.o
+clang-19 $base -target bpfel -mcpu=v3 -c core-new.c -o core-new.o
+clang-19 $base -target bpfel -mcpu=v3 -DTARGET -c core-new.c -o core-new-target.o
+llvm-strip-19 -g core-new.o core-new-target.o
 # What libbpf makes of the records; ../core/relocate.c says how it is built.
 if command -v relocate; then
 	for target in old new two; do
 		relocate core.o core-target-$target.o | grep -v '^end' >core-target-$target.libbpf
 	done
+	relocate core-new.o core-new-target.o | grep -v '^end' >core-new-target.libbpf
 fi
-=======
-clang-19 $base -target bpfel -mcpu=v3 -c prune.c -o prune.o
-clang-19 $base -target bpfel -mcpu=v2 -c prune-legacy.c -o prune-legacy.o
->>>>>>> 1fe56ab (Whole-object liveness: maps in the kernel, kept for a reason; documentation; tests of what no instruction names)
