@@ -325,6 +325,7 @@ impl<'o> Fold<'o> {
         self.store_values(&mut draft)?;
         prune::remove(&mut draft, &scope, &live, &program);
         let seals = self.seal_and_prune(&mut draft, &log, &scope, &live)?;
+        let cut = prune::cut_constants(&mut draft, &scope, &program, &self.variables);
         let record = self.new_record(&seals.sealed, facts.folded(object, &gone, &log));
         if !record.values.is_empty() {
             draft.set_section(record::SECTION, record.to_bytes()?)?;
@@ -334,7 +335,8 @@ impl<'o> Fold<'o> {
             let location = |func, slot| lines.location(func, slot);
             prune::check_globals(object, &program, &draft, location)?;
         }
-        let reasons = prune::reasons(&scope, &live, &program, &log, &self.variables, &mut lines);
+        let reasons =
+            prune::reasons(&scope, &live, &program, &log, &self.variables, &cut, &mut lines);
         let mut report =
             report::build(object, &program, &log, &self.variables, &draft, &seals, &record);
         report.add_reasons(reasons);

@@ -11,6 +11,7 @@ use bpfold::passes::interp::{self, Input, Place, TypedLoad};
 use bpfold::passes::ir::{Function, Linkage, Op, Program};
 use bpfold::passes::isa::{Callee, Imm64, Size};
 use bpfold::passes::pass::{self, Options};
+use bpfold::report::CutReport;
 use bpfold::{Fold, Object};
 
 const FUEL: u64 = 100_000;
@@ -19,8 +20,9 @@ const FUEL: u64 = 100_000;
 const INPUTS: u64 = 12;
 
 /// The object after folding, with the entities of the original: the same name is the same
-/// section, map, symbol or function. Fails if names are not unique.
-fn align(original: &Program, folded: &Program) -> Result<Program, String> {
+/// section, map, symbol or function, and bytes are where they were before some were cut. Fails if
+/// names are not unique.
+fn align(original: &Program, folded: &Program, cut: &[CutReport]) -> Result<Program, String> {
     fn table<K: Entity, V>(
         original: &EntityVec<K, V>,
         folded: &EntityVec<K, V>,
@@ -51,9 +53,10 @@ fn align(original: &Program, folded: &Program) -> Result<Program, String> {
             let op = match *func.op(inst) {
                 Op::LdImm64 { dst, imm } => {
                     let imm = match imm {
-                        Imm64::Section { section, offset } => {
-                            Imm64::Section { section: sections[section.index()], offset }
-                        }
+                        Imm64::Section { section, offset } => Imm64::Section {
+                            section: sections[section.index()],
+                            offset: uncut(&folded.sections[section].name, offset, cut),
+                        },
                         Imm64::Map(map) => Imm64::Map(maps[map.index()]),
                         Imm64::Func(func) => Imm64::Func(funcs[func.index()]),
                         Imm64::Extern(ext) => Imm64::Extern(externs[ext.index()]),
@@ -71,6 +74,12 @@ fn align(original: &Program, folded: &Program) -> Result<Program, String> {
         aligned.funcs[funcs[id.index()]] = func;
     }
     Ok(aligned)
+}
+
+/// Where a byte of a section was before some were cut.
+fn uncut(section: &str, offset: i64, cut: &[CutReport]) -> i64 {
+    let cut = cut.iter().filter(|cut| cut.section == section).flat_map(|cut| &cut.bytes);
+    cut.fold(offset, |at, cut| at + if cut.offset as i64 <= at { cut.size as i64 } else { 0 })
 }
 
 /// An input of one of three kinds of programs: packet addresses where XDP or tc have them in
@@ -110,7 +119,7 @@ fn check(bytes: &[u8], counts: &mut Counts) -> Result<(), String> {
     let folded = fold.run().map_err(|e| say(&e))?;
     let after = Object::parse(&folded.bytes).map_err(|e| say(&e))?;
     let original = object.program();
-    let rewritten = align(original, after.program())?;
+    let rewritten = align(original, after.program(), &folded.report.cut)?;
     counts.objects += 1;
     compare(original, &rewritten, counts)?;
     for seed in 0..2 {

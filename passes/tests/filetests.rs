@@ -7,6 +7,7 @@ use bpfold_passes::analysis::calls::CallGraph;
 use bpfold_passes::analysis::constants::Facts;
 use bpfold_passes::analysis::frame_access::Accesses;
 use bpfold_passes::analysis::liveness::{self, Liveness};
+use bpfold_passes::analysis::section_reads::SectionReads;
 use bpfold_passes::cfg::{Cfg, linearize};
 use bpfold_passes::entity::{Block, Entity, Func, PerEntity};
 use bpfold_passes::ir::{Linkage, Program, verify};
@@ -36,6 +37,7 @@ fn run(command: &str, options: &[&str], program: Program) -> Result<String, Stri
         ("cfg", []) => Ok(cfg(&program)),
         ("dot", []) => Ok(dot(&program)),
         ("fold", []) => fold(program),
+        ("reads", []) => Ok(reads(&program)),
         ("facts", []) => {
             let facts = Facts::new(&program, &roots(&program), &PerEntity::default());
             let shown = ShowFacts::new(&program, &facts);
@@ -66,6 +68,22 @@ fn fold(mut program: Program) -> Result<String, String> {
         };
     }
     Ok(out)
+}
+
+/// For each data section the bytes that are named or read, or that it can be any.
+fn reads(program: &Program) -> String {
+    let found = SectionReads::new(program);
+    let mut out = String::new();
+    for (id, section) in program.sections.iter() {
+        let _ = write!(out, "{}:", section.name);
+        let mut bytes: Vec<_> = found.reads.iter().filter(|read| read.section == id).collect();
+        bytes.dedup_by_key(|read| read.bytes.clone());
+        for read in bytes {
+            let _ = write!(out, " {:?}", read.bytes);
+        }
+        let _ = writeln!(out, "{}", if found.is_lost(id) { " lost" } else { "" });
+    }
+    out
 }
 
 /// The program after single passes, each run once.

@@ -2,7 +2,9 @@
 
 use anstyle::Style;
 use bpfold::Report;
-use bpfold::report::{DeadReport, FunctionKind, FunctionReport, Location, PartKind, RefusalReport};
+use bpfold::report::{
+    CutReport, DeadReport, FunctionKind, FunctionReport, Location, PartKind, RefusalReport,
+};
 
 use super::table::{Align, Table, printable};
 
@@ -21,6 +23,7 @@ pub fn text(report: &Report, verbose: bool) -> String {
     }
     out.proof(report);
     out.dropped(report);
+    out.cut(report, verbose);
     out.parts(report);
     out.open(report);
     for note in &report.notes {
@@ -183,6 +186,20 @@ impl Summary {
         }
         self.line(&format!("dropped: {}", counts.join(", ")));
         lists.iter().for_each(|list| self.line(list));
+    }
+
+    /// Constants that went out of sections that stay.
+    fn cut(&mut self, report: &Report, verbose: bool) {
+        for cut in &report.cut {
+            let CutReport { section, before, after, constants, .. } = cut;
+            let gone = before.saturating_sub(*after);
+            self.line(&format!(
+                "cut from {section}: {gone} of {before} bytes, which nothing reads"
+            ));
+            if verbose {
+                constants.iter().for_each(|constant| self.line(&format!("  {constant}")));
+            }
+        }
     }
 
     /// What went or stayed, and why.

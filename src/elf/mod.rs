@@ -29,8 +29,8 @@ pub use reloc::{
 };
 pub use renumber::Renumbering;
 pub use section::{
-    SHF_ALLOC, SHF_EXECINSTR, SHF_INFO_LINK, SHF_WRITE, Section, SectionData, SectionIndex,
-    SectionInfo, SectionKind,
+    SHF_ALLOC, SHF_EXECINSTR, SHF_INFO_LINK, SHF_MERGE, SHF_STRINGS, SHF_WRITE, Section,
+    SectionData, SectionIndex, SectionInfo, SectionKind,
 };
 pub use symbol::{Symbol, SymbolBind, SymbolIndex, SymbolKind, SymbolPlace};
 

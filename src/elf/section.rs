@@ -26,6 +26,10 @@ pub const SHF_WRITE: u64 = elf::SHF_WRITE.0;
 pub const SHF_ALLOC: u64 = elf::SHF_ALLOC.0;
 /// The section holds instructions.
 pub const SHF_EXECINSTR: u64 = elf::SHF_EXECINSTR.0;
+/// Entries that are the same may be merged: they are `sh_entsize` bytes each, or strings.
+pub const SHF_MERGE: u64 = elf::SHF_MERGE.0;
+/// The section holds strings, with characters of `sh_entsize` bytes.
+pub const SHF_STRINGS: u64 = elf::SHF_STRINGS.0;
 /// `sh_info` is the number of a section.
 pub const SHF_INFO_LINK: u64 = elf::SHF_INFO_LINK.0;
 

@@ -10,6 +10,7 @@
 //! Programs in the slots of a prog array are no roots if tail calls of other programs reach
 //! them: they live as long as those tail calls.
 
+mod constants;
 mod cut;
 mod error;
 mod globals;
@@ -18,6 +19,7 @@ mod maps;
 mod options;
 mod reason;
 mod remove;
+mod spans;
 mod tail;
 mod types;
 
@@ -33,6 +35,7 @@ use crate::elf::{Section, SectionData, SectionIndex, SectionKind, SymbolIndex};
 use crate::lift::{is_map_section, is_stale_with_code};
 use crate::pipeline;
 use crate::seal::Forgotten;
+pub(crate) use constants::cut_constants;
 pub use error::PruneError;
 pub(crate) use globals::check_globals;
 use graph::Graph;

@@ -5,6 +5,7 @@
 //! that the branch was decided by.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use bpfold_passes::cfg::Cfg;
 use bpfold_passes::entity::{Block, Func, Inst, PerEntity};
@@ -13,10 +14,14 @@ use bpfold_passes::isa::{Operand, Reg, RegSet};
 use bpfold_passes::opt::fold::{Event, LoadSource};
 use bpfold_passes::pass::FoldLog;
 
+use super::constants::{Constant, CutSection};
 use super::graph::{Need, Node, named};
 use super::tail::is_tail_call;
 use super::{Kept, Live, Scope};
-use crate::report::{Cause, DeadReport, KeepReason, KeptReport, Lines, Location, Note, PartKind};
+use crate::report::{
+    Bytes, Cause, ConstantReport, CutReport, DeadReport, KeepReason, KeptReport, Lines, Location,
+    Note, PartKind,
+};
 use crate::variables::Variables;
 
 /// Branches that are named at most where only several together are the reason.
@@ -25,6 +30,7 @@ const MANY: usize = 3;
 /// What is dead and what is kept without being used, with the reasons.
 pub(crate) struct Reasons {
     pub dead: Vec<DeadReport>,
+    pub cut: Vec<CutReport>,
     pub kept: Vec<KeptReport>,
     pub notes: Vec<Note>,
 }
@@ -36,6 +42,7 @@ pub(crate) fn reasons(
     program: &Program,
     log: &FoldLog,
     variables: &Variables<'_>,
+    cut: &[CutSection],
     lines: &mut Lines<'_>,
 ) -> Reasons {
     let lines = &mut |func, slot| lines.location(func, slot);
@@ -51,8 +58,9 @@ pub(crate) fn reasons(
         Node::Map(_) | Node::Data(_) | Node::Extern(_) => Some(node),
     }));
     let dead = nodes.into_iter().map(|node| finder.dead(node)).collect();
+    let cut = cut.iter().map(|cut| finder.cut(cut)).collect();
     let notes = finder.empty_slots();
-    Reasons { dead, kept: kept(scope, live), notes }
+    Reasons { dead, cut, kept: kept(scope, live), notes }
 }
 
 /// Maps, sections and externs that are there although no program needs them.
@@ -172,15 +180,57 @@ impl Finder<'_> {
         None
     }
 
+    fn cut(&mut self, cut: &CutSection) -> CutReport {
+        let size = |bytes: &Range<u64>| bytes.end.saturating_sub(bytes.start);
+        let report = |bytes: &Range<u64>| Bytes { offset: bytes.start, size: size(bytes) };
+        let gone: u64 = cut.bytes.iter().map(size).sum();
+        let constants = cut.constants.iter().map(|constant| {
+            let readers: BTreeSet<Func> = constant.readers.iter().map(|(func, _)| *func).collect();
+            ConstantReport {
+                name: constant.name.clone(),
+                text: text(&constant.content),
+                bytes: report(&constant.bytes),
+                last_used_by: readers
+                    .iter()
+                    .map(|func| self.scope.name(Node::Func(*func)))
+                    .collect(),
+                cause: readers.iter().find_map(|func| self.cause_of(constant, *func)),
+            }
+        });
+        CutReport {
+            section: cut.name.clone(),
+            before: cut.size,
+            after: cut.size.saturating_sub(gone),
+            constants: constants.collect(),
+            bytes: cut.bytes.iter().map(report).collect(),
+        }
+    }
+
+    /// Why a function no longer reads a constant.
+    fn cause_of(&mut self, constant: &Constant, func: Func) -> Option<Cause> {
+        if !self.live.nodes.contains(&Node::Func(func)) {
+            return self.cause(Node::Func(func));
+        }
+        let here = constant.readers.iter().filter(|(reader, _)| *reader == func);
+        self.cause_from(func, here.map(|(_, block)| (None, *block)).collect())
+    }
+
     /// The branches of a live function that keep it from what is dead.
     fn cause_in(&mut self, func: Func, dead: Node, need: Need) -> Option<Cause> {
+        let function = self.scope.object.program().funcs.get(func)?;
+        self.spend(function.inst_bound())?;
+        let uses = self.uses(func, dead, need);
+        self.cause_from(func, uses)
+    }
+
+    /// The branches of a live function that keep it from some of its blocks.
+    fn cause_from(&mut self, func: Func, uses: Uses) -> Option<Cause> {
         let function = self.scope.object.program().funcs.get(func)?;
         let is_here =
             |event: &&Event| matches!(event, Event::BranchDecided { func: at, .. } if *at == func);
         let (events, branches) = (&self.log.events, self.log.events.iter().filter(is_here).count());
-        let (blocks, insts) = (function.layout().len(), function.inst_bound());
-        self.spend(events.len() + insts + (1 + branches) * (blocks + branches))?;
-        let uses = self.uses(func, dead, need);
+        let blocks = function.layout().len();
+        self.spend(events.len() + (1 + branches) * (blocks + branches))?;
         let decided = decided(function, func, self.log);
         let keeps = |cut: &[(Block, Block)]| {
             let reached = reached(function, cut);
@@ -218,9 +268,7 @@ impl Finder<'_> {
         Some(Cause { at: (self.lines)(func, Some(first.slot)), conditions })
     }
 
-    /// The blocks of a function that need a node, or pairs of a block that sets the index of
-    /// a tail call and the block of the call.
-    fn uses(&self, func: Func, dead: Node, need: Need) -> BTreeSet<(Option<Block>, Block)> {
+    fn uses(&self, func: Func, dead: Node, need: Need) -> Uses {
         let Scope { object, maps, .. } = self.scope;
         let function = &object.program().funcs[func];
         let mut blocks = BTreeSet::new();
@@ -324,6 +372,17 @@ impl Finder<'_> {
 fn index_is_set(function: &Function, slot: u32) -> impl Iterator<Item = Block> + '_ {
     let sets = move |op: &Op| matches!(op, Op::Mov { dst: Reg::R3, src: Operand::Imm(imm), .. } if *imm as u32 == slot);
     function.insts().filter(move |(_, inst)| sets(function.op(*inst))).map(|(block, _)| block)
+}
+
+/// The blocks of a function that need something, or pairs of a block that sets the index of a
+/// tail call and the block of the call.
+type Uses = BTreeSet<(Option<Block>, Block)>;
+
+/// The string that some bytes are: characters that print, and a zero byte.
+fn text(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes.strip_suffix(&[0])?).ok()?;
+    let prints = |c: char| !c.is_control() || c.is_ascii_whitespace();
+    (!text.is_empty() && text.chars().all(prints)).then(|| text.to_owned())
 }
 
 /// A branch that was decided.

@@ -7,12 +7,14 @@ use std::ops::Range;
 use bpfold_passes::entity::Func;
 use bpfold_passes::ir::Program;
 
+use super::cut::{self, Cuts};
 use super::maps::MapDef;
-use super::{Live, MapId, Node, Scope, cut};
+use super::spans::Spans;
+use super::{Live, MapId, Node, Scope};
 use crate::Object;
 use crate::draft::Draft;
 use crate::elf::{Reloc, SectionData, SectionIndex, SymbolIndex};
-use crate::lift::{Lifted, is_map_section};
+use crate::lift::{Addends, Lifted, is_map_section};
 use crate::seal::Forgotten;
 
 /// The object's code without what says that data holds the address of a function that is gone.
@@ -93,8 +95,9 @@ fn remove_maps(draft: &mut Draft, scope: &Scope<'_>, dead: &[MapId]) {
         if whole {
             draft.sections.insert(section);
         } else {
-            let bytes: Vec<Range<u64>> = gone.iter().map(|def| def.bytes.clone()).collect();
-            cut::cut(draft, section, &bytes);
+            let bytes: Spans = gone.iter().map(|def| def.bytes.clone()).collect();
+            let align = draft.elf.sections.get(section).map_or(1, |section| section.addralign);
+            cut::cut(draft, section, &Cuts::new(&bytes, align), Addends::Plain);
         }
     }
 }

@@ -5,7 +5,9 @@ mod parts;
 mod text;
 
 pub(crate) use build::{Lines, build};
-pub use parts::{Cause, DeadReport, KeepReason, KeptReport, PartKind};
+pub use parts::{
+    Bytes, Cause, ConstantReport, CutReport, DeadReport, KeepReason, KeptReport, PartKind,
+};
 
 use serde::Serialize;
 
@@ -34,6 +36,8 @@ pub struct Report {
     pub dropped: Dropped,
     /// Why programs, functions, maps, sections and externs are no longer in the object.
     pub dead: Vec<DeadReport>,
+    /// What was cut out of sections that stay.
+    pub cut: Vec<CutReport>,
     /// Maps and sections of data that stay although no code names them.
     pub kept: Vec<KeptReport>,
     /// The values that the object is folded with, those of earlier folds included.
@@ -278,6 +282,7 @@ impl Report {
         let maps = reasons.dead.iter().filter(|dead| dead.kind == PartKind::Map);
         self.dropped.maps = maps.map(|dead| dead.name.clone()).collect();
         self.dead = reasons.dead;
+        self.cut = reasons.cut;
         self.kept = reasons.kept;
         self.notes.extend(reasons.notes);
     }

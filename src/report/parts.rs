@@ -44,6 +44,47 @@ pub struct Cause {
     pub conditions: Vec<String>,
 }
 
+/// Bytes that were cut out of a read-only section, since nothing reads them any more. What lay
+/// behind them has moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CutReport {
+    /// The section's name.
+    pub section: String,
+    /// Its bytes before.
+    pub before: u64,
+    /// Its bytes after.
+    pub after: u64,
+    /// The bytes that went, in order.
+    pub bytes: Vec<Bytes>,
+    /// The constants in them.
+    pub constants: Vec<ConstantReport>,
+}
+
+/// Bytes of a section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Bytes {
+    /// Where they were, from the start of the section that was read.
+    pub offset: u64,
+    /// How many.
+    pub size: u64,
+}
+
+/// A constant that nothing reads any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConstantReport {
+    /// The variable, if it is one.
+    pub name: Option<String>,
+    /// The string, if it is one.
+    pub text: Option<String>,
+    /// Where it was.
+    #[serde(flatten)]
+    pub bytes: Bytes,
+    /// The functions whose code has read it.
+    pub last_used_by: Vec<String>,
+    /// Why that no longer does, if that is one branch: loads of it can have been folded as well.
+    pub cause: Option<Cause>,
+}
+
 /// A map, section of data or extern that stays although no program needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeptReport {
@@ -97,15 +138,35 @@ impl Display for DeadReport {
             PartKind::Extern => "extern",
         };
         write!(f, "{kind} {}: ", self.name)?;
-        match self.last_used_by.as_slice() {
-            [] => f.write_str("not used")?,
-            users => write!(f, "last used by {}", users.join(", "))?,
+        reason(f, &self.last_used_by, self.cause.as_ref())
+    }
+}
+
+fn reason(f: &mut Formatter<'_>, users: &[String], cause: Option<&Cause>) -> fmt::Result {
+    match users {
+        [] => f.write_str("not used")?,
+        users => write!(f, "last used by {}", users.join(", "))?,
+    }
+    match cause {
+        None => Ok(()),
+        Some(cause) if cause.conditions.is_empty() => write!(f, ", dead since {}", cause.at),
+        Some(cause) => write!(f, ", dead since {}", cause.conditions.join(", ")),
+    }
+}
+
+/// `handle.____fmt "dropped %d\n": last used by handle, dead since cfg.debug = false`.
+impl Display for ConstantReport {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match (&self.name, &self.text) {
+            (Some(name), Some(text)) => write!(f, "{name} {text:?}: ")?,
+            (Some(name), None) => write!(f, "{name}: ")?,
+            (None, Some(text)) => write!(f, "{text:?}: ")?,
+            (None, None) => {
+                let Bytes { offset, size } = self.bytes;
+                write!(f, "{size} bytes at {offset:#x}: ")?;
+            }
         }
-        match &self.cause {
-            None => Ok(()),
-            Some(cause) if cause.conditions.is_empty() => write!(f, ", dead since {}", cause.at),
-            Some(cause) => write!(f, ", dead since {}", cause.conditions.join(", ")),
-        }
+        reason(f, &self.last_used_by, self.cause.as_ref())
     }
 }
 

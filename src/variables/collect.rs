@@ -169,7 +169,8 @@ impl<'a> Variables<'a> {
             let here = || self.variables.iter().filter(|var| var.section_index == index);
             let open = here().filter(|variable| !variable.is_compile_time());
             let open: Vec<_> = open.map(Variable::bytes).collect();
-            if !unplaced.contains(&index) {
+            section.laid_out = !unplaced.contains(&index);
+            if section.laid_out {
                 for variable in here().filter(|variable| variable.is_compile_time()) {
                     section.mark_compile_time(variable, &open);
                 }

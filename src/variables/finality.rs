@@ -107,6 +107,8 @@ pub(super) struct SetRecord {
 #[derive(Clone, Debug)]
 pub(super) struct SectionState {
     pub(super) name: String,
+    /// Whether it is known what is where.
+    pub(super) laid_out: bool,
     /// As in the object.
     pub(super) stored: Vec<u8>,
     /// With the values that were set.
@@ -130,6 +132,7 @@ impl SectionState {
         }
         Self {
             name: section.name.to_owned(),
+            laid_out: true,
             stored: section.data.to_vec(),
             bytes: section.data.to_vec(),
             mask: vec![0; section.data.len()],
@@ -426,6 +429,13 @@ impl Variables<'_> {
             final_mask: section.mask.clone(),
             provenance,
         })
+    }
+
+    /// Whether it is known what is where in a read-only section: BTF of some compilers puts
+    /// several variables into one place.
+    #[must_use]
+    pub(crate) fn is_laid_out(&self, section: &str) -> bool {
+        self.sections.iter().any(|state| state.name == section && state.laid_out)
     }
 
     /// Whether and why a variable is final.

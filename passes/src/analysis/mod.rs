@@ -8,6 +8,7 @@ pub mod frame;
 pub mod frame_access;
 pub mod liveness;
 pub mod number;
+pub mod section_reads;
 pub mod state;
 mod transfer;
 pub mod value;

@@ -58,7 +58,7 @@ fn agent_has_the_maps_that_its_programs_name() {
         for bits in 0..32 {
             let flags = [0, 1, 2, 3, 4].map(|bit| bits >> bit & 1 == 1);
             let (created, named) = maps::created_and_named(&agent(transport, flags)).unwrap();
-            // Format strings of bpf_printk stay in .rodata.
+            // Live format strings of bpf_printk stay in .rodata.
             let is_map = |name: &&String| !name.starts_with('.');
             let created_maps: Vec<&String> = created.iter().filter(is_map).collect();
             assert_eq!(created_maps, expected(transport, flags), "{transport} {flags:?}");
