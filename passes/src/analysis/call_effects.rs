@@ -1,9 +1,10 @@
 //! What calls do to a state: helpers by their signature, anything else as it can reach.
 
 use crate::analysis::frame::FRAME_SIZE;
+use crate::analysis::number::Number;
 use crate::analysis::state::State;
 use crate::analysis::value::Value;
-use crate::helpers::{Access, Arg, Extent, Helper, Indirect};
+use crate::helpers::{Access, Arg, Extent, Helper, Indirect, Ret};
 use crate::isa::{Reg, RegSet};
 
 pub(super) fn clobber_caller_saved(state: &mut State) {
@@ -49,6 +50,11 @@ fn write_through(state: &mut State, address: Value, len: i64, deep: bool) {
 
 pub(super) fn call_helper(state: &mut State, helper: &Helper) {
     let args = || Reg::arguments().zip(helper.args);
+    let result = match helper.ret {
+        Ret::Length(number) => Reg::new(number)
+            .map_or(Value::NUMBER, |reg| Value::Number(Number::length(&state.reg(reg).number()))),
+        Ret::Integer | Ret::Void | Ret::Ptr | Ret::PtrOrNull => Value::NUMBER,
+    };
     let reaches_frame = args().any(|(reg, _)| state.reg(reg).may_be_frame());
     let through_memory = helper.indirect == Indirect::ReadsWrites || helper.takes_callback();
     if through_memory && reaches_frame {
@@ -84,4 +90,5 @@ pub(super) fn call_helper(state: &mut State, helper: &Helper) {
         }
     }
     clobber_caller_saved(state);
+    state.set(Reg::R0, result);
 }

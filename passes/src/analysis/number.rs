@@ -1,7 +1,7 @@
 //! What is known of a number: its bits, and its range both unsigned and signed.
 //!
 //! Lattice: sets of 64-bit numbers, approximated by known bits (`tnum` in the kernel) and
-//! two intervals. Join is the smallest such approximation that holds both. The rules claim
+//! three intervals: unsigned, signed, and of the low half, signed. Join is the smallest such approximation that holds both. The rules claim
 //! no more than the kernel's verifier derives from the same instructions
 //! (`kernel/bpf/tnum.c`, `adjust_scalar_min_max_vals` and `reg_set_min_max` of
 //! `kernel/bpf/verifier.c` since 5.10): a check that is removed because of a range must be
@@ -101,17 +101,36 @@ pub struct Number {
     pub smin: i64,
     /// The largest signed value.
     pub smax: i64,
+    /// The smallest signed value of the low half.
+    pub wmin: i32,
+    /// The largest signed value of the low half.
+    pub wmax: i32,
 }
 
 impl Number {
     /// Any number.
-    pub const TOP: Number =
-        Number { bits: Bits::TOP, umin: 0, umax: u64::MAX, smin: i64::MIN, smax: i64::MAX };
+    pub const TOP: Number = Number {
+        bits: Bits::TOP,
+        umin: 0,
+        umax: u64::MAX,
+        smin: i64::MIN,
+        smax: i64::MAX,
+        wmin: i32::MIN,
+        wmax: i32::MAX,
+    };
 
     /// Exactly `value`.
     pub fn constant(value: u64) -> Number {
-        let signed = value as i64;
-        Number { bits: Bits::constant(value), umin: value, umax: value, smin: signed, smax: signed }
+        let (signed, low) = (value as i64, value as i32);
+        Number {
+            bits: Bits::constant(value),
+            umin: value,
+            umax: value,
+            smin: signed,
+            smax: signed,
+            wmin: low,
+            wmax: low,
+        }
     }
 
     /// The value, if there is only one.
@@ -130,9 +149,23 @@ impl Number {
         Number { smin: i64::MIN >> shift, smax: i64::MAX >> shift, ..Number::TOP }.or_top()
     }
 
+    /// Any number from `smin` to `smax`.
+    pub fn signed(smin: i64, smax: i64) -> Number {
+        Number { smin, smax, ..Number::TOP }.or_top()
+    }
+
     /// Any number from `umin` to `umax`.
     pub fn unsigned(umin: u64, umax: u64) -> Number {
         Number { umin, umax, ..Number::TOP }.or_top()
+    }
+
+    /// A negative number, or one up to the largest `size`. How small it can be older verifiers
+    /// do not know.
+    pub fn length(size: &Number) -> Number {
+        match i32::try_from(size.umax) {
+            Ok(wmax) => Number { smax: wmax.into(), wmax, ..Number::TOP }.or_top(),
+            Err(_) => Number::TOP,
+        }
     }
 
     /// A number of which the bits of `known` are those of `value`, and at most `umax`.
@@ -140,12 +173,13 @@ impl Number {
         Number { bits: Bits::new(value, !known & umax), umax, ..Number::TOP }.or_top()
     }
 
-    /// Lets each of the three views learn from the others; none if they contradict.
+    /// Lets each of the views learn from the others; none if they contradict.
     fn normalize(mut self) -> Option<Number> {
         if self.bits.mask == 0 {
             let n = Number::constant(self.bits.value);
             let holds = (self.umin..=self.umax).contains(&n.umin)
-                && (self.smin..=self.smax).contains(&n.smin);
+                && (self.smin..=self.smax).contains(&n.smin)
+                && (self.wmin..=self.wmax).contains(&n.wmin);
             return holds.then_some(n);
         }
         for _ in 0..2 {
@@ -166,7 +200,8 @@ impl Number {
                 self.umin = self.umin.max(self.smin as u64);
                 self.umax = self.umax.min(self.smax as u64);
             }
-            if self.umin > self.umax || self.smin > self.smax {
+            self.normalize_low_half();
+            if self.umin > self.umax || self.smin > self.smax || self.wmin > self.wmax {
                 return None;
             }
             let differing = self.umin ^ self.umax;
@@ -177,6 +212,30 @@ impl Number {
             }
         }
         Some(self)
+    }
+
+    /// What the low half learns from the whole number, and the number from its low half if
+    /// it is no more than that (`__reg_combine_64_into_32` and `__reg_assign_32_into_64` of
+    /// the verifier).
+    fn normalize_low_half(&mut self) {
+        let (value, mask) = (self.bits.value as u32, self.bits.mask as u32);
+        let sign = 1 << 31;
+        self.wmin = self.wmin.max((value | (mask & sign)) as i32);
+        self.wmax = self.wmax.min((value | (mask & !sign)) as i32);
+        if let (Ok(smin), Ok(smax)) = (i32::try_from(self.smin), i32::try_from(self.smax)) {
+            self.wmin = self.wmin.max(smin);
+            self.wmax = self.wmax.min(smax);
+        }
+        if let (Ok(umin), Ok(umax)) = (u32::try_from(self.umin), u32::try_from(self.umax)) {
+            if (umin as i32) <= (umax as i32) {
+                self.wmin = self.wmin.max(umin as i32);
+                self.wmax = self.wmax.min(umax as i32);
+            }
+            if (self.wmin as u32) <= (self.wmax as u32) {
+                self.umin = self.umin.max((self.wmin as u32).into());
+                self.umax = self.umax.min((self.wmax as u32).into());
+            }
+        }
     }
 
     fn or_top(self) -> Number {
@@ -191,6 +250,8 @@ impl Number {
             umax: self.umax.max(other.umax),
             smin: self.smin.min(other.smin),
             smax: self.smax.max(other.smax),
+            wmin: self.wmin.min(other.wmin),
+            wmax: self.wmax.max(other.wmax),
         }
     }
 
@@ -203,6 +264,8 @@ impl Number {
             umax: if other.umax > self.umax { u64::MAX } else { self.umax },
             smin: if other.smin < self.smin { i64::MIN } else { self.smin },
             smax: if other.smax > self.smax { i64::MAX } else { self.smax },
+            wmin: if other.wmin < self.wmin { i32::MIN } else { self.wmin },
+            wmax: if other.wmax > self.wmax { i32::MAX } else { self.wmax },
         }
     }
 
@@ -213,6 +276,8 @@ impl Number {
             umax: self.umax.min(other.umax),
             smin: self.smin.max(other.smin),
             smax: self.smax.min(other.smax),
+            wmin: self.wmin.max(other.wmin),
+            wmax: self.wmax.min(other.wmax),
         }
         .normalize()
     }
@@ -226,7 +291,13 @@ impl Number {
         } else {
             (0, mask)
         };
-        Number { bits, umin, umax, ..Number::TOP }.or_top()
+        let Number { wmin, wmax, .. } = *self;
+        Number { bits, umin, umax, wmin, wmax, ..Number::TOP }.or_top()
+    }
+
+    /// The low half as 32-bit comparisons of signed numbers see it.
+    fn signed_half(&self) -> Number {
+        Number::signed(self.wmin.into(), self.wmax.into())
     }
 
     /// The low `size` bytes, zero-extended.
@@ -292,7 +363,7 @@ impl Number {
         };
         let signed = |n: &Number| match width {
             Width::W64 => *n,
-            Width::W32 => n.sign_extend(Size::W),
+            Width::W32 => n.signed_half(),
         };
         let order = |always: bool, never: bool| match (always, never) {
             (true, _) => Some(true),
@@ -472,11 +543,8 @@ fn refine32(cond: Cond, a: &Number, b: &Number) -> Option<Number> {
     let zero_extended = a.umax <= u32::MAX.into();
     let refined = match cond {
         Cond::Slt | Cond::Sle | Cond::Sgt | Cond::Sge => {
-            let signed = refine64(cond, &low.sign_extend(Size::W), &low_b.sign_extend(Size::W))?;
-            if signed.smin < 0 && signed.smax >= 0 {
-                return Some(*a);
-            }
-            signed.low_half().meet(&low)?
+            let signed = refine64(cond, &low.signed_half(), &low_b.signed_half())?;
+            Number { wmin: signed.smin as i32, wmax: signed.smax as i32, ..low }.normalize()?
         }
         Cond::Eq | Cond::Ne | Cond::Set | Cond::Lt | Cond::Le | Cond::Gt | Cond::Ge => {
             refine64(cond, &low, &low_b)?
@@ -490,7 +558,7 @@ fn refine32(cond: Cond, a: &Number, b: &Number) -> Option<Number> {
         (a.bits.value & high) | refined.bits.value,
         (a.bits.mask & high) | refined.bits.mask,
     );
-    Number { bits, ..*a }.normalize()
+    Number { bits, wmin: refined.wmin, wmax: refined.wmax, ..*a }.normalize()
 }
 
 /// `a & b` was found to be zero.

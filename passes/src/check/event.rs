@@ -5,6 +5,7 @@ use crate::check::arena::Sym;
 use crate::check::cells::{self, FRAME};
 use crate::check::context::{Entry, Exit, reaches_frame};
 use crate::check::exec::Machine;
+use crate::check::num::Num;
 use crate::check::refusal::Reason;
 use crate::check::state::{ORIGINAL, REWRITTEN, State, anything, plain};
 use crate::check::value::{Abs, Base};
@@ -484,10 +485,24 @@ impl Machine<'_> {
                 _ => {}
             }
         }
+        let result = match helper.ret {
+            Ret::Void => Abs::UNINIT,
+            Ret::Length(number) => Abs::number(self.at_most(state, number)),
+            Ret::Integer | Ret::Ptr | Ret::PtrOrNull => Abs::PLAIN,
+        };
         self.clobber_arguments(state);
-        let result = if helper.ret == Ret::Void { Abs::UNINIT } else { Abs::PLAIN };
         self.fresh(state, Reg::R0, result);
         Ok(())
+    }
+
+    /// Negative numbers, and those up to the largest value of an argument, if that is no
+    /// negative `int`.
+    fn at_most(&self, state: &State, number: u8) -> Num {
+        let size = Reg::new(number).map(|reg| self.arena.abs(state.reg(ORIGINAL, reg)).num.max());
+        match size.and_then(|size| i32::try_from(size).ok()) {
+            Some(size) => Num::at_most(size),
+            None => Num::ALL,
+        }
     }
 
     /// The most bytes that a helper accesses.

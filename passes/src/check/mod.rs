@@ -55,7 +55,8 @@
 //!   a frame changes the frames of both in the same way: bytes that were equal stay equal.
 //! - *call of a helper*: the arguments that its signature names are the same; frame bytes that
 //!   it may read through them are the same in both frames. What it writes is new, and the same
-//!   in both frames where these were equal. `r1` to `r5` are uninitialised afterwards.
+//!   in both frames where these were equal. `r1` to `r5` are uninitialised afterwards. Those
+//!   that return a length return at most the size that they were given, signed.
 //! - *call of a kfunc, of a global function, of a helper that is not in the table*: all five
 //!   arguments are the same, and the frame at and above each frame address among them; all of
 //!   the frame if it holds frame addresses itself.

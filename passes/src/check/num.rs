@@ -1,5 +1,5 @@
 //! Sets of 64-bit numbers: bits that are known to be 0 or 1, an unsigned and a signed
-//! interval. Order: inclusion. Meet of facts is intersection, join of paths the smallest
+//! interval, and a signed interval of the low halves. Order: inclusion. Meet of facts is intersection, join of paths the smallest
 //! such set around both.
 
 use crate::isa::{self, AluOp, Cond, Size, Width};
@@ -18,22 +18,47 @@ pub struct Num {
     umax: u64,
     smin: i64,
     smax: i64,
+    /// The low halves, signed.
+    wmin: i32,
+    wmax: i32,
 }
 
 impl Num {
     /// All numbers.
-    pub const ALL: Num =
-        Num { zeros: 0, ones: 0, umin: 0, umax: u64::MAX, smin: i64::MIN, smax: i64::MAX };
+    pub const ALL: Num = Num {
+        zeros: 0,
+        ones: 0,
+        umin: 0,
+        umax: u64::MAX,
+        smin: i64::MIN,
+        smax: i64::MAX,
+        wmin: i32::MIN,
+        wmax: i32::MAX,
+    };
 
     /// One number.
     pub fn one(value: u64) -> Num {
-        let signed = value as i64;
-        Num { zeros: !value, ones: value, umin: value, umax: value, smin: signed, smax: signed }
+        let (signed, low) = (value as i64, value as i32);
+        Num {
+            zeros: !value,
+            ones: value,
+            umin: value,
+            umax: value,
+            smin: signed,
+            smax: signed,
+            wmin: low,
+            wmax: low,
+        }
     }
 
     /// The numbers from `umin` to `umax`.
     pub fn range(umin: u64, umax: u64) -> Num {
         Num { umin, umax, ..Num::ALL }.tight().unwrap_or(Num::ALL)
+    }
+
+    /// The numbers up to `max`, signed, whole and as low halves.
+    pub fn at_most(max: i32) -> Num {
+        Num { smax: max.into(), wmax: max, ..Num::ALL }.tight().unwrap_or(Num::ALL)
     }
 
     /// The numbers of so many bytes, zero-extended.
@@ -100,7 +125,8 @@ impl Num {
                 self.umin = self.umin.max(self.smin as u64);
                 self.umax = self.umax.min(self.smax as u64);
             }
-            if self.umin > self.umax || self.smin > self.smax {
+            self.tighten_low();
+            if self.umin > self.umax || self.smin > self.smax || self.wmin > self.wmax {
                 return None;
             }
             let prefix = match (self.umin ^ self.umax).leading_zeros() {
@@ -117,6 +143,32 @@ impl Num {
         (self.zeros & self.ones == 0).then_some(self)
     }
 
+    /// What the low halves have of the numbers, and the numbers of their low halves.
+    fn tighten_low(&mut self) {
+        const LOW_SIGN: u32 = 1 << 31;
+        let (zeros, ones) = (self.zeros as u32, self.ones as u32);
+        self.wmin = self.wmin.max((ones | (!zeros & LOW_SIGN)) as i32);
+        self.wmax = self.wmax.min((ones | (!zeros & !LOW_SIGN)) as i32);
+        // The low halves are all there is, as signed numbers, or as unsigned ones.
+        if self.fits_signed(32) {
+            self.wmin = self.wmin.max(self.smin as i32);
+            self.wmax = self.wmax.min(self.smax as i32);
+            self.smin = self.smin.max(self.wmin.into());
+            self.smax = self.smax.min(self.wmax.into());
+        }
+        if self.umax <= LOW {
+            let (first, last) = (self.umin as i32, self.umax as i32);
+            if (first < 0) == (last < 0) {
+                self.wmin = self.wmin.max(first);
+                self.wmax = self.wmax.min(last);
+            }
+            if (self.wmin < 0) == (self.wmax < 0) {
+                self.umin = self.umin.max((self.wmin as u32).into());
+                self.umax = self.umax.min((self.wmax as u32).into());
+            }
+        }
+    }
+
     fn tight_or_all(self) -> Num {
         self.tight().unwrap_or(Num::ALL)
     }
@@ -130,6 +182,8 @@ impl Num {
             umax: self.umax.max(other.umax),
             smin: self.smin.min(other.smin),
             smax: self.smax.max(other.smax),
+            wmin: self.wmin.min(other.wmin),
+            wmax: self.wmax.max(other.wmax),
         }
     }
 
@@ -146,6 +200,8 @@ impl Num {
             umax: if joined.umax > self.umax { u64::MAX } else { self.umax },
             smin: if joined.smin < self.smin { i64::MIN } else { self.smin },
             smax: if joined.smax > self.smax { i64::MAX } else { self.smax },
+            wmin: if joined.wmin < self.wmin { i32::MIN } else { self.wmin },
+            wmax: if joined.wmax > self.wmax { i32::MAX } else { self.wmax },
         }
         .tight_or_all()
     }
@@ -158,13 +214,17 @@ impl Num {
             umax: self.umax.min(other.umax),
             smin: self.smin.max(other.smin),
             smax: self.smax.min(other.smax),
+            wmin: self.wmin.max(other.wmin),
+            wmax: self.wmax.min(other.wmax),
         }
         .tight()
     }
 
     /// The low halves, zero-extended.
     pub fn low(&self) -> Num {
-        let mut low = Num { zeros: self.zeros | !LOW, ones: self.ones & LOW, ..Num::ALL };
+        let Num { wmin, wmax, .. } = *self;
+        let (zeros, ones) = (self.zeros | !LOW, self.ones & LOW);
+        let mut low = Num { zeros, ones, wmin, wmax, ..Num::ALL };
         if self.umin >> 32 == self.umax >> 32 {
             (low.umin, low.umax) = (self.umin & LOW, self.umax & LOW);
         }
@@ -187,6 +247,9 @@ impl Num {
         let shift = 64 - size.bits();
         let high = u64::MAX << (size.bits() - 1);
         let mut n = Num { smin: i64::MIN >> shift, smax: i64::MAX >> shift, ..Num::ALL };
+        if size == Size::W {
+            (n.smin, n.smax) = (self.wmin.into(), self.wmax.into());
+        }
         (n.zeros, n.ones) = (low.zeros & !high, low.ones & !high);
         if low.ones & sign != 0 {
             n.ones |= high;
@@ -218,7 +281,9 @@ impl Num {
             },
             (AluOp::And, _) => {
                 let (zeros, ones) = (a.zeros | b.zeros, a.ones & b.ones);
-                Num { zeros, ones, umax: a.umax.min(b.umax), ..unknown }
+                let kept = if b.ones & LOW == LOW { a } else { &unknown };
+                let Num { wmin, wmax, .. } = *kept;
+                Num { zeros, ones, umax: a.umax.min(b.umax), wmin, wmax, ..unknown }
             }
             (AluOp::Or, _) => {
                 let (zeros, ones) = (a.zeros & b.zeros, a.ones | b.ones);
@@ -359,7 +424,9 @@ impl Num {
         if a.umax <= LOW {
             return a.meet(&low);
         }
-        Num { zeros: a.zeros | (low.zeros & LOW), ones: a.ones | low.ones, ..*a }.tight()
+        let Num { wmin, wmax, .. } = low;
+        Num { zeros: a.zeros | (low.zeros & LOW), ones: a.ones | low.ones, wmin, wmax, ..*a }
+            .tight()
     }
 
     fn refine64(&self, cond: Cond, b: &Num) -> Option<Num> {
@@ -440,6 +507,7 @@ mod tests {
                 && value & self.ones == self.ones
                 && (self.umin..=self.umax).contains(&value)
                 && (self.smin..=self.smax).contains(&(value as i64))
+                && (self.wmin..=self.wmax).contains(&(value as i32))
         }
     }
 
@@ -458,7 +526,7 @@ mod tests {
 
     /// A number, with a set around it and the same set as the passes have it.
     fn member() -> impl Strategy<Value = (u64, Num, Number)> {
-        (interesting(), interesting(), interesting(), 0..5u8).prop_map(
+        (interesting(), interesting(), interesting(), 0..6u8).prop_map(
             |(value, other, mask, kind)| {
                 let (zero, one) = (Num::one(value), Number::constant(value));
                 match kind {
@@ -470,6 +538,11 @@ mod tests {
                     3 => (value, Num::range(value.min(other), value.max(other)), {
                         Number::unsigned(value.min(other), value.max(other))
                     }),
+                    4 => {
+                        let size = (value & 0xffff) | 7;
+                        let length = Number::length(&Number::constant(size));
+                        (value & 7, Num::at_most(size as i32), length)
+                    }
                     _ => (value, Num::ALL, Number::TOP),
                 }
             },
@@ -531,6 +604,7 @@ mod tests {
                                 prop_assert!(ours.umax <= theirs.umax && ours.umin >= theirs.umin,
                                     "{:?} {:?} {:?} {}: {:?} {:?}", op, cond, width, holds, ours, theirs);
                                 prop_assert!(ours.smax <= theirs.smax && ours.smin >= theirs.smin);
+                                prop_assert!(ours.wmax <= theirs.wmax && ours.wmin >= theirs.wmin);
                             } else {
                                 prop_assert!(ours.is_none());
                             }

@@ -94,6 +94,9 @@ pub enum Arg {
 pub enum Ret {
     /// Any number: the verifier of 5.10 assumes nothing.
     Integer,
+    /// A negative error, or a number up to the largest value that argument `r1` to `r5`, named
+    /// by its register number, can have (`do_refine_retval_range` of the verifier since 5.10).
+    Length(u8),
     /// Nothing: the verifier takes `r0` for uninitialised.
     Void,
     /// An address that is not null.

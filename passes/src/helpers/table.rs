@@ -5,7 +5,7 @@
 //! for `writes` where a kernel since 5.10 wants the memory initialised (`ARG_PTR_TO_MEM`
 //! before MEM_WRITE came, `ARG_PTR_TO_LONG`, a bloom filter's `bpf_map_peek_elem`).
 
-use super::Ret::{Integer, Ptr, PtrOrNull, Void};
+use super::Ret::{Integer, Length, Ptr, PtrOrNull, Void};
 use super::{Access, Arg, Extent, Helper, Indirect, Ret, Version};
 
 const SCALAR: Arg = Arg::Scalar;
@@ -128,7 +128,7 @@ pub(super) static HELPERS: &[Helper] = &[
     helper(42, "bpf_get_numa_node_id", (4, 10), Integer, &[]),
     helper(43, "bpf_skb_change_head", (4, 10), Integer, &[CTX, SCALAR, SCALAR]),
     helper(44, "bpf_xdp_adjust_head", (4, 10), Integer, &[CTX, SCALAR]),
-    helper(45, "bpf_probe_read_str", (4, 11), Integer, &[writes(2), SCALAR, probes(2)]),
+    helper(45, "bpf_probe_read_str", (4, 11), Length(2), &[writes(2), SCALAR, probes(2)]),
     helper(46, "bpf_get_socket_cookie", (4, 12), Integer, &[CTX]),
     helper(47, "bpf_get_socket_uid", (4, 12), Integer, &[CTX]),
     helper(48, "bpf_set_hash", (4, 13), Integer, &[CTX, SCALAR]),
@@ -150,7 +150,7 @@ pub(super) static HELPERS: &[Helper] = &[
     helper(64, "bpf_bind", (4, 17), Integer, &[CTX, reads(3), SCALAR]),
     helper(65, "bpf_xdp_adjust_tail", (4, 18), Integer, &[CTX, SCALAR]),
     helper(66, "bpf_skb_get_xfrm_state", (4, 18), Integer, &[CTX, SCALAR, writes(4), SCALAR, SCALAR]),
-    helper(67, "bpf_get_stack", (4, 18), Integer, &[CTX, updates(3), SCALAR, SCALAR]),
+    helper(67, "bpf_get_stack", (4, 18), Length(3), &[CTX, updates(3), SCALAR, SCALAR]),
     helper(68, "bpf_skb_load_bytes_relative", (4, 18), Integer, &[CTX, SCALAR, writes(4), SCALAR, SCALAR]),
     helper(69, "bpf_fib_lookup", (4, 18), Integer, &[CTX, updates(3), SCALAR, SCALAR]),
     helper(70, "bpf_sock_hash_update", (4, 18), Integer, &[CTX, MAP, KEY, SCALAR]),
@@ -197,8 +197,8 @@ pub(super) static HELPERS: &[Helper] = &[
     helper(111, "bpf_skb_output", (5, 5), Integer, &[OBJECT, MAP, SCALAR, reads(5), SCALAR]),
     helper(112, "bpf_probe_read_user", (5, 5), Integer, &[writes(2), SCALAR, SCALAR]),
     helper(113, "bpf_probe_read_kernel", (5, 5), Integer, &[writes(2), SCALAR, probes(2)]),
-    helper(114, "bpf_probe_read_user_str", (5, 5), Integer, &[writes(2), SCALAR, SCALAR]),
-    helper(115, "bpf_probe_read_kernel_str", (5, 5), Integer, &[writes(2), SCALAR, probes(2)]),
+    helper(114, "bpf_probe_read_user_str", (5, 5), Length(2), &[writes(2), SCALAR, SCALAR]),
+    helper(115, "bpf_probe_read_kernel_str", (5, 5), Length(2), &[writes(2), SCALAR, probes(2)]),
     helper(116, "bpf_tcp_send_ack", (5, 6), Integer, &[OBJECT, SCALAR]),
     helper(117, "bpf_send_signal_thread", (5, 6), Integer, &[SCALAR]),
     helper(118, "bpf_jiffies64", (5, 6), Integer, &[]),

@@ -264,7 +264,7 @@ impl Machine<'_> {
             Ret::Ptr => Some(pointer.address(0)),
             Ret::PtrOrNull if hash.is_multiple_of(4) => Some(0),
             Ret::PtrOrNull => Some(pointer.address(0)),
-            Ret::Integer => Some(integer(helper, values, hash)),
+            Ret::Integer | Ret::Length(_) => Some(integer(helper, values, hash)),
         }))
     }
 
@@ -341,14 +341,14 @@ impl Machine<'_> {
 fn integer(helper: &Helper, values: &[Option<u64>], hash: u64) -> u64 {
     let bits = hash >> 8;
     let error = (-1 - (bits % 133) as i64) as u64;
-    let bounded_by = match helper.name {
-        "bpf_get_stack" | "bpf_get_task_stack" => Some(2),
-        "bpf_probe_read_str" | "bpf_probe_read_user_str" | "bpf_probe_read_kernel_str" => Some(1),
-        "bpf_get_smp_processor_id" | "bpf_get_numa_node_id" => return bits % 8,
+    let bounded_by = match (helper.ret, helper.name) {
+        (Ret::Length(number), _) => Some(number),
+        (_, "bpf_get_task_stack") => Some(3),
+        (_, "bpf_get_smp_processor_id" | "bpf_get_numa_node_id") => return bits % 8,
         _ => None,
     };
-    if let Some(index) = bounded_by {
-        let size = values.get(index).copied().flatten().unwrap_or(0);
+    if let Some(number) = bounded_by {
+        let size = values.get(usize::from(number) - 1).copied().flatten().unwrap_or(0);
         return if hash.is_multiple_of(4) { error } else { bits % (size as u32 as u64 + 1) };
     }
     match hash % 4 {

@@ -37,6 +37,7 @@ fn contains(n: &Number, x: u64) -> bool {
     x & !n.bits.mask == n.bits.value
         && (n.umin..=n.umax).contains(&x)
         && (n.smin..=n.smax).contains(&(x as i64))
+        && (n.wmin..=n.wmax).contains(&(x as i32))
 }
 
 /// Numbers near the edges of every width, and small ones.
@@ -53,9 +54,16 @@ fn value() -> impl Strategy<Value = u64> {
     ]
 }
 
+/// All numbers whose low half is among those of `values`, signed.
+fn signed_half(values: &[u64]) -> Number {
+    let halves = || values.iter().map(|&value| value as i32);
+    let (wmin, wmax) = (halves().min().unwrap(), halves().max().unwrap());
+    Number { wmin, wmax, ..Number::TOP }.or_top()
+}
+
 /// A set of numbers as joins make it, with one of its members.
 fn number() -> impl Strategy<Value = (Number, u64)> {
-    (prop::collection::vec(value(), 1..4), any::<prop::sample::Index>(), 0..6u8).prop_map(
+    (prop::collection::vec(value(), 1..4), any::<prop::sample::Index>(), 0..8u8).prop_map(
         |(values, index, shape)| {
             let x = values[index.index(values.len())];
             let joined = values
@@ -67,7 +75,13 @@ fn number() -> impl Strategy<Value = (Number, u64)> {
                 0 => Number::constant(x),
                 1 => Number::zero_extended(Size::B).join(&Number::constant(x)),
                 2 => joined.widen(&Number::constant(x)),
+                3 => signed_half(&values),
+                4 => Number::alu(Width::W32, AluOp::Arsh, &joined, &Number::constant(x & 31)),
                 _ => joined,
+            };
+            let x = match shape {
+                4 => isa::alu(Width::W32, AluOp::Arsh, x, x & 31),
+                _ => x,
             };
             (n, x)
         },
@@ -122,6 +136,38 @@ fn byte_load_is_below_256() {
     let limit = Number::constant(255);
     assert_eq!(Number::decide(Width::W32, Cond::Gt, &byte, &limit), Some(false));
     assert_eq!(Number::decide(Width::W32, Cond::Ge, &byte, &limit), None);
+}
+
+#[test]
+fn shift_pair_bounds_low_half() {
+    let c = |value: i64| Number::constant(value as u64);
+    let shifted = Number::alu(Width::W32, AluOp::Lsh, &Number::TOP, &c(16));
+    let short = Number::alu(Width::W32, AluOp::Arsh, &shifted, &c(16));
+    assert_eq!((short.wmin, short.wmax), (-0x8000, 0x7fff));
+    assert_eq!((short.umin, short.umax), (0, u32::MAX.into()));
+    let below = Number::refine(Width::W32, Cond::Sgt, false, &short, &c(-0x7001)).unwrap();
+    assert_eq!((below.umin, below.umax), (0xffff_8000, 0xffff_8fff));
+    assert_eq!(Number::decide(Width::W32, Cond::Slt, &below, &c(-0x7000)), Some(true));
+    assert_eq!(Number::decide(Width::W64, Cond::Slt, &below, &c(-0x7000)), Some(false));
+    // Of the whole number a comparison of low halves says nothing.
+    let whole = Number::refine(Width::W32, Cond::Slt, true, &Number::TOP, &c(0)).unwrap();
+    assert!(whole.smin < 0 && whole.smax == i64::MAX && whole.wmax == -1);
+    assert_eq!(Number::decide(Width::W64, Cond::Slt, &whole, &c(0)), None);
+    // The low half of a sum can be anything again.
+    let sum = Number::alu(Width::W32, AluOp::Add, &short, &Number::zero_extended(Size::W));
+    assert_eq!((sum.wmin, sum.wmax), (i32::MIN, i32::MAX));
+}
+
+#[test]
+fn length_is_at_most_the_size() {
+    let result = Number::length(&Number::constant(128));
+    assert_eq!((result.smax, result.wmax), (128, 128));
+    assert_eq!(Number::decide(Width::W32, Cond::Lt, &result, &Number::constant(129)), None);
+    let found = Number::refine(Width::W32, Cond::Sge, true, &result, &Number::constant(0)).unwrap();
+    let limit = Number::constant(129);
+    assert_eq!(Number::decide(Width::W32, Cond::Lt, &found, &limit), Some(true));
+    assert_eq!(Number::decide(Width::W64, Cond::Lt, &found, &limit), None);
+    assert_eq!(Number::length(&Number::TOP), Number::TOP);
 }
 
 #[test]
