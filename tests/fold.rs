@@ -238,3 +238,17 @@ fn byte_orders_agree() {
     };
     assert_eq!(code("mini-clang19.o"), code("mini-clang19-be.o"));
 }
+
+/// Functions that call each other in a circle are told, unless nothing calls them any more. A
+/// callback that passes its own address on is none.
+#[test]
+fn recursion_is_told() {
+    let object = test_object("recursive.o");
+    let told = |value: &str| -> Vec<String> {
+        let folded = Fold::new(&object).unwrap().set("deep", value).unwrap().run().unwrap();
+        let warnings = folded.report.notes.into_iter().filter(Note::is_warning);
+        warnings.map(|note| note.to_string().split(' ').next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(told("1"), ["even", "odd"]);
+    assert!(told("0").is_empty());
+}

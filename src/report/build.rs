@@ -8,6 +8,7 @@ use crate::Object;
 use crate::btf::{Record as BtfRecord, Table};
 use crate::draft::Draft;
 use crate::elf::{ElfObject, Section, SectionIndex};
+use crate::passes::analysis::calls::CallGraph;
 use crate::passes::cfg::encoded_slots;
 use crate::passes::entity::{Func, Line, PerEntity};
 use crate::passes::ir::{Function, Linkage, Program};
@@ -32,7 +33,7 @@ pub(crate) fn build(
         functions: functions(object, program),
         values: record.values.clone(),
         open: open(variables),
-        notes: notes(object, log, draft, &seals.kept),
+        notes: notes(object, program, log, draft, &seals.kept),
         dropped: dropped(object, program, draft, &seals.sealed),
         core_left: draft.ext.as_ref().map_or(0, |ext| count(&ext.core_relo)),
         size_before: object.file_size(),
@@ -106,8 +107,17 @@ fn open(variables: &Variables<'_>) -> Vec<OpenVariable> {
     .collect()
 }
 
-fn notes(object: &Object, log: &FoldLog, draft: &Draft, kept: &[&Variable]) -> Vec<Note> {
+fn notes(
+    object: &Object,
+    program: &Program,
+    log: &FoldLog,
+    draft: &Draft,
+    kept: &[&Variable],
+) -> Vec<Note> {
     let mut notes = Vec::new();
+    let recursive = CallGraph::new(program).calling_themselves();
+    let recursive = program.funcs.iter().filter(|(id, _)| recursive[*id]);
+    notes.extend(recursive.map(|(_, func)| Note::Recursive { function: func.name.clone() }));
     for (id, func) in object.program().funcs.iter() {
         if let Some(opaque) = &func.opaque {
             notes.push(Note::Opaque {

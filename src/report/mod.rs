@@ -247,6 +247,11 @@ pub enum Note {
         /// The slot.
         slot: u32,
     },
+    /// A function that is still there and calls itself, directly or not: kernels refuse it.
+    Recursive {
+        /// The function.
+        function: String,
+    },
     /// A call that can run, of a helper that the kernel does not have.
     MissingHelper {
         /// The call.
@@ -272,7 +277,10 @@ impl Note {
     /// Whether the object will not do what it should.
     #[must_use]
     pub fn is_warning(&self) -> bool {
-        matches!(self, Note::MissingHelper { .. } | Note::MissingSymbol { .. })
+        matches!(
+            self,
+            Note::MissingHelper { .. } | Note::MissingSymbol { .. } | Note::Recursive { .. }
+        )
     }
 }
 

@@ -41,6 +41,9 @@ impl Display for Note {
             Note::EmptySlot { at, map, slot } => {
                 write!(f, "tail call into slot {slot} of {map}, which is empty: {at}")
             }
+            Note::Recursive { function } => {
+                write!(f, "{function} calls itself, directly or not: kernels refuse it")
+            }
             Note::MissingHelper { at, helper, since, kernel } => {
                 write!(f, "{helper} came with {since}, kernel {kernel} lacks it: {at}")
             }

@@ -18,6 +18,7 @@ clang-19 $base -target bpfel -mcpu=v2 -c prune-legacy.c -o prune-legacy.o
 for order in el eb; do
 	clang-19 $base -target bpf$order -mcpu=v3 -c constants.c -o constants-$order.o
 done
+clang-19 $base -target bpfel -mcpu=v3 -c recursive.c -o recursive.o
 clang-14 $base -target bpfel -mcpu=v3 -c core.c -o core.o
 clang-14 $base -target bpfeb -mcpu=v3 -c core.c -o core-be.o
 clang-14 $base -target bpfel -c core-target.c -o core-target-old.o

@@ -2,6 +2,7 @@
 
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::{EdgeFiltered, IntoNeighbors};
 
 use crate::entity::{Entity, Func, PerEntity};
 use crate::ir::{Function, Program};
@@ -37,13 +38,24 @@ impl CallGraph {
         CallGraph { graph }
     }
 
-    /// The functions that can call themselves, directly or not.
+    /// The functions that can call themselves, directly or not, by callbacks too.
     pub fn recursive(&self) -> PerEntity<Func, bool> {
+        self.in_circles(|_| true)
+    }
+
+    /// The functions that call themselves, directly or not, by calls alone: kernels refuse
+    /// them (`check_max_stack_depth` of the verifier). A timer's callback may name itself.
+    pub fn calling_themselves(&self) -> PerEntity<Func, bool> {
+        self.in_circles(|mention| mention == Mention::Call)
+    }
+
+    fn in_circles(&self, follow: impl Fn(Mention) -> bool) -> PerEntity<Func, bool> {
         let mut recursive = PerEntity::with_default(false);
+        let graph = EdgeFiltered::from_fn(&self.graph, |edge| follow(*edge.weight()));
         // The other algorithm of petgraph recurses as deep as calls go.
-        for component in kosaraju_scc(&self.graph) {
+        for component in kosaraju_scc(&graph) {
             let cyclic = match component.as_slice() {
-                [one] => self.graph.contains_edge(*one, *one),
+                [one] => graph.neighbors(*one).any(|next| next == *one),
                 _ => true,
             };
             for node in component {
