@@ -45,6 +45,19 @@ pub enum Error {
         /// The value that it has for good.
         folded: String,
     },
+    /// The object was folded before, for a kernel with other types.
+    #[error(
+        "`{what}` is {value} in this kernel, and was {folded} in the one that this object was \
+         folded for: start again from the object that the compiler made"
+    )]
+    OtherKernel {
+        /// What was asked of the types.
+        what: String,
+        /// The answer of this kernel.
+        value: String,
+        /// The answer that the object has for good.
+        folded: String,
+    },
     /// The record of an earlier fold cannot be read.
     #[error("{section}: {problem}, expected the record that bpfold writes")]
     Record {

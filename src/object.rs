@@ -110,7 +110,7 @@ impl Object {
     /// # Errors
     /// A record that cannot be read.
     pub fn folded_with(&self) -> Result<Vec<FoldedWith>, Error> {
-        Ok(Record::read(&self.elf)?.values)
+        Ok(Record::read(&self.elf)?.rows())
     }
 
     /// The code with what ties it to the file.

@@ -326,8 +326,9 @@ impl<'o> Fold<'o> {
         prune::remove(&mut draft, &scope, &live, &program);
         let seals = self.seal_and_prune(&mut draft, &log, &scope, &live)?;
         let cut = prune::cut_constants(&mut draft, &scope, &program, &self.variables);
-        let record = self.new_record(&seals.sealed, facts.folded(object, &gone, &log));
-        if !record.values.is_empty() {
+        let mut record = self.new_record(&seals.sealed, facts.folded(object, &gone, &log));
+        record.types.add(object, &self.kernel, &core, (&program, &log))?;
+        if !record.is_empty() {
             draft.set_section(record::SECTION, record.to_bytes()?)?;
         }
         let mut lines = report::Lines::new(object);
@@ -454,6 +455,7 @@ impl<'o> Fold<'o> {
                 });
             }
         }
+        self.record.types.check(&self.kernel)?;
         for known in self.record.values.iter().filter(|known| !known.sealed) {
             let value = self.variables.value(&known.name)?.to_string();
             if value != known.value {
@@ -549,7 +551,7 @@ impl<'o> Fold<'o> {
         values.extend(new);
         // Another fold finds the sealed ones only here, so they come first.
         values.sort_by_key(|value| !value.sealed);
-        Record { values }
+        Record { values, types: self.record.types.clone() }
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::elf::ElfObject;
+use crate::kernel::core::Answers;
 
 /// Name of the section.
 pub(crate) const SECTION: &str = ".debug_bpfold";
@@ -35,6 +36,9 @@ pub struct FoldedWith {
 pub(crate) struct Record {
     /// The sealed ones first, each kind in the order of folding, then of sections.
     pub values: Vec<FoldedWith>,
+    /// What was asked of the kernel's types.
+    #[serde(default, skip_serializing_if = "Answers::is_empty")]
+    pub types: Answers,
 }
 
 impl Record {
@@ -46,6 +50,19 @@ impl Record {
         };
         serde_json::from_slice(bytes)
             .map_err(|error| Error::Record { section: SECTION, problem: error.to_string() })
+    }
+
+    /// Whether the object was never folded.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.types.is_empty()
+    }
+
+    /// Everything that is in it, for people.
+    pub fn rows(self) -> Vec<FoldedWith> {
+        let of_kernel =
+            |(name, value)| FoldedWith { name, value, frozen: false, sealed: true, kernel: true };
+        let types: Vec<FoldedWith> = self.types.rows().map(of_kernel).collect();
+        self.values.into_iter().chain(types).collect()
     }
 
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {

@@ -166,8 +166,16 @@ impl Btf {
             }
             at += entry.len() as u32 + 1;
         }
+        self.push_string(text)
+    }
+
+    /// Appends a string, also if the table has it; `string` has no zero byte.
+    pub(crate) fn push_string(&mut self, string: &str) -> StrOff {
+        if string.is_empty() {
+            return StrOff(0);
+        }
         let at = self.strings_end();
-        self.strings.extend(text.as_bytes());
+        self.strings.extend(string.as_bytes());
         self.strings.push(0);
         StrOff(at)
     }

@@ -27,6 +27,13 @@ impl LazyBtf {
         self.parsed.get_or_init(|| self.parse(base)).clone()
     }
 
+    /// What tells the types from those of another kernel: a checksum and the number of bytes.
+    pub fn identity(&self) -> Result<String, KernelError> {
+        let mut crc = flate2::Crc::new();
+        crc.update(self.section()?);
+        Ok(format!("{:08x}-{}", crc.sum(), crc.amount()))
+    }
+
     fn parse(&self, base: Option<&Arc<Btf>>) -> Result<Arc<Btf>, KernelError> {
         let bytes = self.section()?;
         let parsed = match base {

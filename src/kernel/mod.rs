@@ -108,6 +108,11 @@ impl Kernel {
         self.btf.as_ref().map(|btf| btf.get(None)).transpose()
     }
 
+    /// What tells its types from those of another kernel, if they are known.
+    pub(crate) fn types_identity(&self) -> Result<Option<String>, KernelError> {
+        self.btf.as_ref().map(|btf| btf.identity()).transpose()
+    }
+
     /// The types of the modules, each with the kernel's as its base. The first call reads
     /// them; without the kernel's types there are none.
     ///

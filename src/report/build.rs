@@ -31,7 +31,7 @@ pub(crate) fn build(
 ) -> Report {
     let mut report = Report {
         functions: functions(object, program),
-        values: record.values.clone(),
+        values: record.clone().rows(),
         open: open(variables),
         notes: notes(object, program, log, draft, &seals.kept),
         dropped: dropped(object, program, draft, &seals.sealed),

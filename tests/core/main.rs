@@ -7,6 +7,7 @@
 )]
 
 mod fold;
+mod refold;
 mod values;
 
 use std::collections::BTreeMap;

@@ -39,7 +39,7 @@ fn values_are_those_of_libbpf() {
         ("core.o", "core-target-old", 28, 1),
         ("core.o", "core-target-new", 28, 1),
         ("core.o", "core-target-two", 23, 1),
-        ("core-new.o", "core-new-target", 26, 0),
+        ("core-new.o", "core-new-target", 30, 0),
     ];
     for (object, name, records, local) in cases {
         let object = read_object(&test_object(object));

@@ -97,4 +97,14 @@ SEC("socket/fields") int fields(void *p)
 	o[9] = (long)fallible->pointer;
 	return 0;
 }
+
+/* Whether there is an `either` is asked only where there is no `pair`. */
+SEC("socket/nested") int nested(void *p)
+{
+	if (type(pair, TYPE_EXISTS))
+		return type(struct matched, TYPE_SIZE);
+	if (type(union either, TYPE_EXISTS))
+		return 1;
+	return enumval(enum lowest, LOWEST, VALUE);
+}
 #endif

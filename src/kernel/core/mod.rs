@@ -11,21 +11,26 @@
 //! 4. [`patch`], [`apply`]: the value goes into the instruction, which loses its record, so that
 //!    passes see a constant.
 //!
+//! 5. [`answers`], [`question`]: what the object was folded with is written down.
+//!
 //! What cannot be resolved keeps its record through the passes: in dead code it goes with the
 //! code, in live code it is an error ([`apply::Applied::check`]). libbpf instead puts an invalid
 //! call there for verifiers to find.
 
+mod answers;
 mod apply;
 mod candidates;
 mod compat;
 mod error;
 mod patch;
+mod question;
 mod size;
 mod spec;
 mod value;
 
 use std::collections::BTreeMap;
 
+pub(crate) use answers::Answers;
 pub(crate) use apply::{Applied, apply};
 pub(crate) use candidates::essential;
 pub(crate) use compat::{Fuel, types_are_compatible};

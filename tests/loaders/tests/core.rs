@@ -168,7 +168,7 @@ fn committed_objects() {
         check("tests/objects/core.o", &target, 26, &gaps);
     }
     let gaps = [(Gap::Matches, 3), (Gap::EnumWidth, 6), (Gap::Flavor, 1), (Gap::Candidates, 2)];
-    check("tests/objects/core-new.o", "tests/objects/core-new-target.o", 14, &gaps);
+    check("tests/objects/core-new.o", "tests/objects/core-new-target.o", 18, &gaps);
 }
 
 /// Real objects: `BPFOLD_CORE_LIST` names a file whose lines begin with `OBJECT BTF`, as the
