@@ -7,6 +7,7 @@
 )]
 
 mod fold;
+mod modules;
 mod refold;
 mod values;
 

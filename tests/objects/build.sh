@@ -27,11 +27,14 @@ clang-14 $base -target bpfeb -DNEW -c core-target.c -o core-target-be.o
 clang-14 $base -target bpfel -DAMBIGUOUS -c core-target.c -o core-target-two.o
 clang-19 $base -target bpfel -mcpu=v3 -c core-new.c -o core-new.o
 clang-19 $base -target bpfel -mcpu=v3 -DTARGET -c core-new.c -o core-new-target.o
-llvm-strip-19 -g core-new.o core-new-target.o
+clang-19 $base -target bpfel -mcpu=v3 -c core-module.c -o core-module.o
+llvm-strip-19 -g core-new.o core-new-target.o core-module.o
 # What libbpf makes of the records; ../core/relocate.c says how it is built.
 if command -v relocate; then
 	for target in old new two; do
 		relocate core.o core-target-$target.o | grep -v '^end' >core-target-$target.libbpf
 	done
 	relocate core-new.o core-new-target.o | grep -v '^end' >core-new-target.libbpf
+	relocate core-module.o core-module.btf core-module-veth.btf |
+		grep -v '^end' >core-module.libbpf
 fi
