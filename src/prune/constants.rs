@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use bpfold_passes::analysis::section_reads::{Read, SectionReads};
-use bpfold_passes::entity::{Block, Func, Section};
+use bpfold_passes::entity::{Block, Func, PerEntity, Section};
 use bpfold_passes::ir::{Op, Program};
 use bpfold_passes::isa::{Imm64, RawInsn};
 
@@ -62,30 +62,44 @@ pub(crate) fn cut_constants(
     let links = scope.object.links();
     let before = SectionReads::new(scope.object.program());
     let after = SectionReads::new(program);
+    let named = named(program);
     let mut done = Vec::new();
     for (section, link) in links.sections.iter() {
+        let (before, is_lost, after) =
+            (before.of(section), after.is_lost(section), after.of(section));
         let asked = scope.kept.contains(&(Node::Data(link.index), Kept::Asked));
-        if asked || after.is_lost(section) || !is_closed(draft, link.index, variables) {
+        // Mostly nothing has died.
+        if spans(before) == spans(after)
+            || is_lost
+            || asked
+            || !is_closed(draft, link.index, variables)
+        {
             continue;
         }
-        let reads = |reads: &[Read]| -> Vec<Read> {
-            reads.iter().filter(|read| read.section == section).cloned().collect()
-        };
-        let (before, after) = (reads(&before.reads), reads(&after.reads));
-        let dead = dead(draft, link.index, variables, &before, &after);
+        let dead = dead(draft, link.index, variables, before, after);
         let names = Names { draft, object: scope.object, section: link.index };
-        if let Some(plan) = names.plan(&dead, naming(program, section)) {
+        if let Some(plan) = names.plan(&dead, named[section]) {
             done.extend(plan.carry_out(draft, links.addends, link.index, dead, variables));
         }
     }
     done
 }
 
-/// The number of instructions that name a section.
-fn naming(program: &Program, section: Section) -> usize {
-    let names = |op: &Op| matches!(op, Op::LdImm64 { imm: Imm64::Section { section: named, .. }, .. } if *named == section);
-    let funcs = program.funcs.values();
-    funcs.map(|func| func.insts().filter(|(_, inst)| names(func.op(*inst))).count()).sum()
+/// For each section the number of instructions that name it.
+fn named(program: &Program) -> PerEntity<Section, usize> {
+    let mut named = PerEntity::default();
+    for func in program.funcs.values() {
+        for (_, inst) in func.insts() {
+            if let Op::LdImm64 { imm: Imm64::Section { section, .. }, .. } = *func.op(inst) {
+                named[section] += 1;
+            }
+        }
+    }
+    named
+}
+
+fn spans(reads: &[Read]) -> Spans {
+    reads.iter().map(|read| read.bytes.clone()).collect()
 }
 
 /// Whether nobody can be meant to change or to read a section but code.
@@ -118,8 +132,7 @@ fn dead(
     let mut units: Vec<(Range<u64>, Option<&str>)> =
         covered.map(|variable| (variable.bytes(), Some(variable.name.as_str()))).collect();
     let covered: Spans = units.iter().map(|(bytes, _)| bytes.clone()).collect();
-    let all = |reads: &[Read]| -> Spans { reads.iter().map(|read| read.bytes.clone()).collect() };
-    let (was_read, is_read) = (all(before), all(after));
+    let (was_read, is_read) = (spans(before), spans(after));
     let whole: Spans = std::iter::once(0..bytes.len() as u64).collect();
     let gaps = whole.without(&covered);
     let (merged, of_strings) = (section.flags & SHF_MERGE != 0, section.flags & SHF_STRINGS != 0);

@@ -43,6 +43,7 @@ pub struct SectionReads {
     /// What is known to be read, in order.
     pub reads: Vec<Read>,
     lost: PerEntity<Section, bool>,
+    all_lost: bool,
 }
 
 impl SectionReads {
@@ -70,7 +71,15 @@ impl SectionReads {
 
     /// Whether more may be read of a section than [`reads`](Self::reads) has.
     pub fn is_lost(&self, section: Section) -> bool {
-        self.lost[section]
+        self.all_lost || self.lost[section]
+    }
+
+    /// The reads of one section.
+    pub fn of(&self, section: Section) -> &[Read] {
+        let first = self.reads.partition_point(|read| read.section < section);
+        let rest = self.reads.get(first..).unwrap_or_default();
+        let count = rest.partition_point(|read| read.section == section);
+        rest.get(..count).unwrap_or_default()
     }
 
     fn lose_named<T>(&mut self, op: &crate::isa::Op<T>) {
@@ -98,6 +107,13 @@ impl SectionReads {
     }
 }
 
+/// The length of a read that may reach to the section's end: helpers do not read below the address
+/// that they get.
+const TO_THE_END: i64 = i64::MAX;
+
+/// Where the search for the end of a string ends: what is longer reaches to the section's end.
+const LONG_STRING: usize = 4096;
+
 /// Addresses that are told apart in one register.
 const MANY: usize = 8;
 
@@ -114,43 +130,58 @@ struct Address {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Held {
     addresses: BTreeSet<Address>,
+    /// It can be any address in any section; no others are told then.
+    anywhere: bool,
     /// The largest number that it can be; none if it can be any.
     most: Option<u64>,
 }
 
 impl Held {
-    const NUMBER: Held = Held { addresses: BTreeSet::new(), most: None };
+    const NUMBER: Held = Held { addresses: BTreeSet::new(), anywhere: false, most: None };
 
     fn constant(value: u64) -> Held {
         Held { most: Some(value), ..Held::NUMBER }
     }
 
+    fn is_number(&self) -> bool {
+        self.addresses.is_empty() && !self.anywhere
+    }
+
+    /// Whether a set of addresses has one.
+    fn has(&self, address: &Address) -> bool {
+        let any = Address { place: None, ..*address };
+        self.anywhere || self.addresses.contains(address) || self.addresses.contains(&any)
+    }
+
     fn join(&mut self, other: &Held) -> bool {
-        let has = |address: &Address| {
-            let any = Address { place: None, ..*address };
-            self.addresses.contains(address) || self.addresses.contains(&any)
-        };
-        let fresh: Vec<Address> = other.addresses.iter().filter(|a| !has(a)).copied().collect();
+        let fresh: Vec<Address> =
+            other.addresses.iter().filter(|address| !self.has(address)).copied().collect();
         let most = self.most.zip(other.most).map(|(a, b)| a.max(b));
-        let changed = !fresh.is_empty() || self.most != most;
+        let anywhere = self.anywhere || other.anywhere;
+        let changed = !fresh.is_empty() || self.most != most || self.anywhere != anywhere;
         self.most = most;
-        if !fresh.is_empty() {
+        self.anywhere = anywhere;
+        if changed {
             self.addresses.extend(fresh);
             self.limit();
         }
         changed
     }
 
-    /// Too many addresses in a section are any, and that is the only one.
+    /// An address that can be anywhere in a section is its only one, and many are anywhere.
     fn limit(&mut self) {
-        let sections: BTreeSet<Section> = self.addresses.iter().map(|a| a.section).collect();
-        for section in sections {
-            let any = Address { section, place: None };
-            let here = self.addresses.iter().filter(|a| a.section == section).count();
-            if here > MANY || self.addresses.contains(&any) {
-                self.addresses.retain(|a| a.section != section);
-                self.addresses.insert(any);
-            }
+        let any: BTreeSet<Section> =
+            self.addresses.iter().filter(|a| a.place.is_none()).map(|a| a.section).collect();
+        self.addresses.retain(|a| a.place.is_none() || !any.contains(&a.section));
+        if self.addresses.len() > MANY {
+            let sections = self.addresses.iter().map(|address| address.section);
+            let sections: BTreeSet<Section> = sections.collect();
+            self.addresses =
+                sections.into_iter().map(|section| Address { section, place: None }).collect();
+        }
+        self.anywhere |= self.addresses.len() > MANY;
+        if self.anywhere {
+            self.addresses.clear();
         }
     }
 
@@ -160,7 +191,7 @@ impl Held {
             let place = address.place.and_then(|(from, at)| Some((from, at.checked_add(by?)?)));
             Address { place, ..*address }
         });
-        let mut held = Held { addresses: moved.collect(), most: None };
+        let mut held = Held { addresses: moved.collect(), anywhere: self.anywhere, most: None };
         held.limit();
         held
     }
@@ -191,7 +222,7 @@ impl State {
             _ if data.core.is_some() => None,
             Op::LdImm64 { dst, imm: Imm64::Section { section, offset } } => {
                 let addresses = [Address { section, place: Some((offset, offset)) }];
-                Some((dst, Held { addresses: addresses.into(), most: Some(0) }))
+                Some((dst, Held { addresses: addresses.into(), anywhere: false, most: Some(0) }))
             }
             Op::LdImm64 { dst, imm: Imm64::Const(value) } => Some((dst, Held::constant(value))),
             Op::Mov { width: Width::W64, dst, src: Operand::Reg(src) } => {
@@ -273,7 +304,7 @@ impl Visit<'_> {
             | Op::Alu { width: Width::W64, op: AluOp::Add | AluOp::Sub, .. } => {}
             Op::Load { size, base, off, .. } => {
                 let address = state.reg(base).moved(Some(off.into()));
-                self.reads(&address, Some(size.bytes().into()));
+                self.reads(&address, size.bytes().into());
             }
             // A comparison with null says nothing of where something lies.
             Op::Branch {
@@ -283,8 +314,10 @@ impl Visit<'_> {
                 src: Operand::Imm(0),
                 ..
             } => {
-                let lost = state.reg(dst).addresses.iter().filter(|a| a.place.is_none());
+                let held = state.reg(dst);
+                let lost = held.addresses.iter().filter(|a| a.place.is_none());
                 lost.for_each(|address| self.found.lost[address.section] = true);
+                self.found.all_lost |= held.anywhere;
             }
             Op::Call(callee) => self.call(state, callee),
             Op::LdImm64 { .. }
@@ -325,18 +358,21 @@ impl Visit<'_> {
             match arg {
                 Arg::Memory { access, .. } if access.writes() => self.lose(state, RegSet::of(reg)),
                 Arg::Memory { extent: Extent::Bytes(len), .. } => {
-                    self.reads(address, Some((*len).into()));
+                    self.reads(address, (*len).into());
                 }
                 Arg::Memory { extent: Extent::Arg(size), .. } => {
                     let size = Reg::new(*size).map(|size| state.reg(size));
-                    let number = size.filter(|size| size.addresses.is_empty());
-                    self.reads(address, number.and_then(|size| i64::try_from(size.most?).ok()));
+                    let number = size.filter(|size| size.is_number());
+                    let most = number.and_then(|size| i64::try_from(size.most?).ok());
+                    self.reads(address, most.unwrap_or(TO_THE_END));
+                }
+                Arg::Memory { extent: Extent::MapKey | Extent::MapValue, .. } => {
+                    self.reads(address, TO_THE_END);
                 }
                 Arg::Memory { extent: Extent::String, .. } => self.strings(address, 0),
                 // An address of at most 16 bytes to be printed, or a string.
                 Arg::Variadic => self.strings(address, 16),
-                Arg::Memory { extent: Extent::MapKey | Extent::MapValue, .. }
-                | Arg::Scalar
+                Arg::Scalar
                 | Arg::Ctx
                 | Arg::Map
                 | Arg::Object
@@ -347,19 +383,16 @@ impl Visit<'_> {
     }
 
     fn lose(&mut self, state: &State, regs: RegSet) {
-        for address in regs.iter().flat_map(|reg| &state.reg(reg).addresses) {
-            self.found.lost[address.section] = true;
+        for held in regs.iter().map(|reg| state.reg(reg)) {
+            held.addresses.iter().for_each(|address| self.found.lost[address.section] = true);
+            self.found.all_lost |= held.anywhere;
         }
     }
 
-    /// Reads of so many bytes at each of some addresses, or of an unknown number.
-    fn reads(&mut self, held: &Held, len: Option<i64>) {
-        for address in &held.addresses {
-            match len {
-                Some(len) => self.read(*address, len),
-                None => self.found.lost[address.section] = true,
-            }
-        }
+    /// Reads of so many bytes at each of some addresses.
+    fn reads(&mut self, held: &Held, len: i64) {
+        held.addresses.iter().for_each(|address| self.read(*address, len));
+        self.found.all_lost |= held.anywhere;
     }
 
     /// Reads of strings, and of no less than so many bytes.
@@ -367,15 +400,12 @@ impl Visit<'_> {
         for address in &held.addresses {
             let start = address.place.and_then(|(_, at)| usize::try_from(at).ok());
             let bytes = &self.program.sections[address.section].bytes;
-            let len = start.and_then(|start| {
-                let end = bytes.get(start..)?.iter().position(|byte| *byte == 0)?;
-                i64::try_from(end).ok()
-            });
-            match len {
-                Some(len) => self.read(*address, (len + 1).max(least)),
-                None => self.found.lost[address.section] = true,
-            }
+            let rest = start.and_then(|start| bytes.get(start..)).unwrap_or_default();
+            let end = rest.iter().take(LONG_STRING).position(|byte| *byte == 0);
+            let len = end.and_then(|end| i64::try_from(end + 1).ok());
+            self.read(*address, len.map_or(TO_THE_END, |len| len.max(least)));
         }
+        self.found.all_lost |= held.anywhere;
     }
 
     fn read(&mut self, address: Address, len: i64) {
