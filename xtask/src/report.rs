@@ -7,7 +7,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::result::{AssignmentResult, Kind, ObjectResult, ProgramResult, Residual, Sizes};
+use crate::result::{
+    AssignmentResult, Kind, ObjectResult, ProgramResult, Residual, ResidualEdge, Sizes,
+};
 
 /// Results from a file of lines; a line that is not complete is left out.
 pub fn read(path: &Path) -> Result<Vec<ObjectResult>> {
@@ -69,6 +71,8 @@ struct ResidualTotals {
     /// Programs in which there is something.
     programs: usize,
     instructions: usize,
+    /// Programs in which there is something that is dead in all programs of the object.
+    everywhere: usize,
     /// Programs, edges and instructions.
     kinds: BTreeMap<Kind, (usize, usize, usize)>,
 }
@@ -78,6 +82,8 @@ impl ResidualTotals {
         self.known += 1;
         self.programs += usize::from(residual.instructions > 0);
         self.instructions += residual.instructions;
+        let elsewhere = |edge: &ResidualEdge| edge.kind == Kind::SharedSubprogram;
+        self.everywhere += usize::from(!residual.edges.iter().all(elsewhere));
         let mut kinds: Vec<Kind> = Vec::new();
         for edge in &residual.edges {
             let (programs, edges, instructions) = self.kinds.entry(edge.kind).or_default();
@@ -213,8 +219,8 @@ impl Totals {
             line(
                 &format!("{assignment}: programs with dead code left"),
                 format!(
-                    "{} of {} ({} instructions)",
-                    residual.programs, residual.known, residual.instructions
+                    "{} of {} ({} instructions), {} with code that no program reaches",
+                    residual.programs, residual.known, residual.instructions, residual.everywhere
                 ),
             );
             for (kind, (programs, edges, instructions)) in &residual.kinds {

@@ -64,8 +64,11 @@ fn kind(root: &Root) -> Kind {
         let is_number = value.starts_with(|c: char| c.is_ascii_digit() || c == '-');
         !value.is_empty() && !is_number && !value.starts_with("scalar")
     };
+    let falls_through = root.to == root.at + 1;
     if root.cause == Cause::Unreferenced {
         Kind::Uncalled
+    } else if falls_through && root.line.contains(") call ") {
+        Kind::NoReturn
     } else if root.sources.contains(&Source::CoRe) {
         Kind::CoRe
     } else if root.sources.contains(&Source::Kconfig) {

@@ -121,8 +121,11 @@ pub enum Kind {
     Kconfig,
     /// A pointer that the verifier knows not to be null.
     Pointer,
-    /// The range of a helper's result.
+    /// The range of a call's result, or of what is computed from it.
     CallResult,
+    /// Code behind a call that never returns (`bpf_throw`): kernels want a function to end in
+    /// an exit or a jump all the same.
+    NoReturn,
     /// A global function that nothing calls is not verified.
     Uncalled,
     /// Anything else: a constant or range that bpfold does not find.
@@ -138,6 +141,7 @@ impl Kind {
             Kind::Kconfig => "kernel version or configuration",
             Kind::Pointer => "pointer that cannot be null",
             Kind::CallResult => "range of a call's result",
+            Kind::NoReturn => "end of a function behind a call that never returns",
             Kind::Uncalled => "function that nothing calls",
             Kind::Other => "other",
         }
