@@ -245,6 +245,10 @@ fn inner_maps_live_as_long_as_what_holds_them() {
     for map in ["inner_first", "inner_second", "outer"] {
         assert!(maps(&result).iter().any(|name| name == map), "{map}");
     }
+    for inner in ["inner_first", "inner_second"] {
+        let kept = folded.report.kept.iter().find(|kept| kept.name == inner).unwrap();
+        assert_eq!(kept.reason, KeepReason::Held { by: "outer".to_owned() });
+    }
     let dead = ["inner_first", "inner_second", "outer"];
     let folded = fold_test_object("prune", &[]).run().unwrap();
     assert!(dead.iter().all(|map| folded.report.dropped.maps.iter().any(|name| name == map)));

@@ -63,11 +63,19 @@ pub(crate) fn reasons(
     Reasons { dead, cut, kept: kept(scope, live), notes }
 }
 
-/// Maps, sections and externs that are there although no program needs them.
+/// Maps, sections and externs that are there although no program needs them, and maps that
+/// programs need without naming them.
 fn kept(scope: &Scope<'_>, live: &Live) -> Vec<KeptReport> {
     let roots = scope.roots.iter().filter(|node| kind(scope, **node) == PartKind::Program);
     let by_programs = live.graph.reach(roots.copied());
-    let unused = live.nodes.iter().filter(|node| !by_programs.contains(node));
+    let named = |node: Node| {
+        let users = live.graph.users(node);
+        users.iter().any(|(user, need)| *need == Need::Code && live.nodes.contains(user))
+    };
+    // A map in a map that a program uses has a name that no code knows.
+    let unused = live.nodes.iter().filter(|node| {
+        !by_programs.contains(node) || matches!(node, Node::Map(_)) && !named(**node)
+    });
     unused
         .filter_map(|node| {
             let reason = match scope.kept.iter().find(|(kept, _)| kept == node) {

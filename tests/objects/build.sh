@@ -14,6 +14,7 @@ clang-19 $base -target bpfel -mcpu=v3 -c places.c -o places.o
 clang-19 $base -target bpfeb -mcpu=v3 -c places.c -o places-be.o
 clang-19 $base -target bpfel -mcpu=v3 -c sealing.c -o sealing.o
 clang-19 $base -target bpfel -mcpu=v3 -c prune.c -o prune.o
+clang-19 $base -target bpfel -mcpu=v3 -DUNTAGGED -c prune.c -o prune-untagged.o
 clang-19 $base -target bpfel -mcpu=v2 -c prune-legacy.c -o prune-legacy.o
 for order in el eb; do
 	clang-19 $base -target bpf$order -mcpu=v3 -c constants.c -o constants-$order.o

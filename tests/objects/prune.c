@@ -4,6 +4,11 @@
 #include <bpf/bpf_helpers.h>
 #include <stdbool.h>
 #include "../../include/bpfold.h"
+#ifdef UNTAGGED
+// For loaders that do not know declaration tags.
+#undef bpfold_keep
+#define bpfold_keep
+#endif
 
 const volatile bool modern;
 const volatile bool nested;

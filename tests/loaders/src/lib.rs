@@ -16,6 +16,7 @@ pub mod cilium;
 pub mod inputs;
 pub mod libbpf;
 pub mod maps;
+pub mod pruned;
 pub mod relocated;
 pub mod run;
 pub mod verdicts;

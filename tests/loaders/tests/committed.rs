@@ -8,21 +8,34 @@
     reason = "helpers of tests fail by panicking and tell what they counted"
 )]
 
+use bpfold_loaders::cases::Case;
 use bpfold_loaders::verdicts::{Counts, Verdicts, regressions};
-use bpfold_loaders::{aya, cases, cilium, leave_out, libbpf, may_load, run};
+use bpfold_loaders::{aya, cases, cilium, leave_out, libbpf, may_load, pruned, run};
 
-/// Compares what a loader says of each case; `least` programs have to load.
-fn compare(loader: &str, least: usize, verdicts: impl Fn(&[u8], &str) -> Result<Verdicts, String>) {
+/// Compares what a loader says of each case, of those with all their programs and of those that
+/// were pruned; `least` programs of each kind have to load.
+fn compare(loader: &str, least: [usize; 2], verdicts: impl Fn(&[u8]) -> Result<Verdicts, String>) {
+    compare_cases(loader, least[0], &cases::committed(), &verdicts);
+    let loader = format!("{loader}, pruned");
+    compare_cases(&loader, least[1], &pruned::pruned(), &verdicts);
+}
+
+fn compare_cases(
+    loader: &str,
+    least: usize,
+    cases: &[Case],
+    verdicts: impl Fn(&[u8]) -> Result<Verdicts, String>,
+) {
     let mut counts = Counts::default();
     let mut wrong = Vec::new();
-    for case in cases::committed() {
+    for case in cases {
         wrong.extend(case.growth().into_iter().map(|line| format!("{}: {line}", case.name)));
-        let Ok(before) = verdicts(&case.original, &case.name) else {
+        let Ok(before) = verdicts(&case.original) else {
             continue;
         };
-        match verdicts(&case.folded, &case.name) {
+        match verdicts(&case.folded) {
             Ok(after) => {
-                let lines = regressions(&case, &before, &after, &mut counts);
+                let lines = regressions(case, &before, &after, &mut counts);
                 wrong.extend(lines.into_iter().map(|line| format!("{}: {line}", case.name)));
             }
             Err(error) => wrong.push(format!("{}: {error}", case.name)),
@@ -36,14 +49,14 @@ fn compare(loader: &str, least: usize, verdicts: impl Fn(&[u8], &str) -> Result<
 #[test]
 fn libbpf_loads_what_it_loaded() {
     if may_load("loading with libbpf") {
-        compare("libbpf", 80, |file, _| libbpf::verdicts(file));
+        compare("libbpf", [80, 80], libbpf::verdicts);
     }
 }
 
 #[test]
 fn aya_loads_what_it_loaded() {
     if may_load("loading with aya") {
-        compare("aya", 25, |file, _| aya::verdicts(file));
+        compare("aya", [35, 35], aya::verdicts);
     }
 }
 
@@ -59,7 +72,7 @@ fn cilium_ebpf_loads_what_it_loaded() {
         Err(error) => return leave_out(WHAT, &error),
     };
     let path = dir.path().join("object.o");
-    compare("cilium/ebpf", 40, |file, _| {
+    compare("cilium/ebpf", [40, 100], |file| {
         std::fs::write(&path, file).unwrap();
         cilium::verdicts(&program, &path)
     });

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 use bpfold::{Fold, Object};
-use bpfold_loaders::{cases, leave_out, maps, may_load};
+use bpfold_loaders::{aya, cases, leave_out, maps, may_load, pruned};
 
 /// The agent with a transport (none, ring buffer, perf events), three features, debug maps and a
 /// rate limit.
@@ -67,6 +67,19 @@ fn agent_has_the_maps_that_its_programs_name() {
     }
 }
 
+/// aya takes no prog array with initial values, so it loads the agent only where none is left.
+#[test]
+fn aya_loads_the_agent_without_features() {
+    if !may_load("loading the agent with aya") {
+        return;
+    }
+    for transport in 0..3 {
+        let verdicts = aya::verdicts(&agent(transport, [false; 5])).unwrap();
+        assert!(matches!(verdicts.get("agent"), Some(Ok(_))), "{verdicts:?}");
+        assert_eq!(verdicts.len(), 1, "{verdicts:?}");
+    }
+}
+
 #[test]
 fn maps_are_used_or_kept_for_a_reason() {
     if !may_load("maps of loaded programs") {
@@ -74,7 +87,7 @@ fn maps_are_used_or_kept_for_a_reason() {
     }
     let mut counts = maps::Counts::default();
     let mut wrong = Vec::new();
-    for case in cases::committed() {
+    for case in cases::committed().into_iter().chain(pruned::pruned()) {
         let lines = maps::unused(&case, &mut counts);
         wrong.extend(lines.into_iter().map(|line| format!("{}: {line}", case.name)));
     }
@@ -104,7 +117,7 @@ fn skeletons() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("object.o");
     let mut made = 0;
-    for case in cases::committed() {
+    for case in cases::committed().into_iter().chain(pruned::pruned()) {
         // What bpftool refuses as it is (an object without types) it may refuse folded.
         if skeleton(bpftool, &case.original, &path).is_err() {
             continue;
@@ -117,5 +130,5 @@ fn skeletons() {
         }
         made += 1;
     }
-    assert!(made > 20, "{made}");
+    assert!(made > 100, "{made}");
 }
