@@ -3,6 +3,8 @@
 //! `BPFOLD_CASES` sets how many programs each property tries, `BPFOLD_SEED` the first seed,
 //! `BPFOLD_INPUTS` on how many inputs each program runs.
 
+use bpfold_passes::analysis::section_reads::SectionReads;
+use bpfold_passes::entity::Section;
 use bpfold_passes::interp::{self, Outcome};
 use bpfold_passes::ir::{self, Program};
 use bpfold_passes::isa::{self, Endian, RawInsn};
@@ -81,6 +83,42 @@ fn folding_keeps_behaviour() {
         .unwrap_or_else(|error| panic!("{error}"));
     }
     assert!(folded * 4 > cases, "{folded} of {cases} programs gave something to fold");
+}
+
+/// Bytes of sections that code does not read, as [`SectionReads`] has it, can be any.
+#[test]
+fn bytes_that_are_not_read_do_not_matter() {
+    let (mut sections, mut followed, mut changed, mut read) = (0, 0, 0_u64, 0_u64);
+    for seed in seeds(2000) {
+        let case = Case::from_seed(seed);
+        let reads = SectionReads::new(&case.program);
+        let unread = |id: Section| -> Vec<usize> {
+            let len = case.program.sections[id].bytes.len();
+            let is_read = |at: &usize| reads.of(id).iter().any(|r| r.bytes.contains(&(*at as u64)));
+            (0..len).filter(|at| !reads.is_lost(id) && !is_read(at)).collect()
+        };
+        let unread: Vec<Vec<usize>> = case.program.sections.keys().map(unread).collect();
+        for ((id, section), unread) in case.program.sections.iter().zip(&unread) {
+            sections += 1;
+            followed += u32::from(!reads.is_lost(id));
+            changed += unread.len() as u64;
+            read += (section.bytes.len() - unread.len()) as u64;
+        }
+        for input_seed in 0..inputs() {
+            let input = case.input(seed.wrapping_mul(inputs()).wrapping_add(input_seed));
+            let mut other = input.clone();
+            for (bytes, unread) in other.sections.iter_mut().zip(&unread) {
+                unread.iter().for_each(|at| bytes[*at] ^= 0x5a);
+            }
+            let before = interp::run(&case.program, case.entry, &input, FUEL);
+            let after = interp::run(&case.program, case.entry, &other, FUEL);
+            if let Some(difference) = before.differs(&after) {
+                let text = print(&case.program);
+                panic!("seed {seed}, input {input_seed}: {unread:?}\n{difference}\n{text}");
+            }
+        }
+    }
+    assert!(followed * 4 > sections && changed > 1000 && read > 1000, "{followed} of {sections}");
 }
 
 #[test]

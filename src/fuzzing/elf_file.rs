@@ -33,6 +33,8 @@ const FILE_HEADER: usize = 64;
 pub(super) const FUNC: u8 = 0x12;
 /// `st_info` of a global variable.
 pub(super) const OBJECT: u8 = 0x11;
+/// `st_info` of a section's symbol.
+pub(super) const SECTION: u8 = 0x03;
 
 impl ElfFile {
     pub(super) fn new() -> Self {

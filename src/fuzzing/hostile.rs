@@ -2,21 +2,22 @@
 //! share.
 
 use super::elf_file::{
-    ARRAY, BtfBytes, CONST, DATASEC, ElfFile, FUNC, FUNC_PROTO, FUNC_TYPE, OBJECT, PTR, STRUCT,
-    TYPEDEF, VAR, VOLATILE, insn,
+    ARRAY, BtfBytes, CONST, DATASEC, ElfFile, FUNC, FUNC_PROTO, FUNC_TYPE, OBJECT, PTR, SECTION,
+    STRUCT, TYPEDEF, VAR, VOLATILE, insn,
 };
 
 /// An object: its name, and what makes one of about so many bytes.
 pub type Hostile = (&'static str, fn(usize) -> Vec<u8>);
 
 /// The objects.
-pub const INPUTS: [Hostile; 35] = [
+pub const INPUTS: [Hostile; 36] = [
     ("functions", |size| functions(size / 42, |_| EXIT.concat())),
     ("functions that call the next", |size| functions(size / 50, call_next)),
     ("functions that call the one before", |size| functions(size / 50, call_previous)),
     ("functions that call the first", |size| functions(size / 50, call_first)),
     ("functions that fold", |size| folding_functions(size / 112)),
     ("calls that die", |size| dead_calls(size / 64)),
+    ("constants that die", |size| dead_constants(size / 64)),
     ("sections of code", |size| sections(size / 110)),
     ("symbols of variables", |size| symbols(size / 36)),
     ("symbols at one place", |size| symbols_at_one_place(size / 28)),
@@ -132,6 +133,29 @@ fn dead_calls(count: usize) -> Vec<u8> {
         file.named(&format!("f{at}"), FUNC, text, 8 * (main + 2 * at) as u64, 16);
     }
     file.relocations(text, &[(0, variable, 1)]);
+    file.finish()
+}
+
+/// Every other constant is printed behind a branch that a final value keeps from it.
+fn dead_constants(count: usize) -> Vec<u8> {
+    let mut file = ElfFile::new();
+    let rodata = file.data(".rodata", [vec![0; 8], b"text".repeat(count)].concat());
+    let printed = |at: usize| {
+        let skipped = if at.is_multiple_of(2) { 0x15 } else { 0x55 };
+        let offset = 8 + 4 * at as i32;
+        let address = [insn(0x18, 1, 0, 0, offset), [0; 8]].concat();
+        let call = [insn(0xb7, 2, 0, 0, 4), insn(0x85, 0, 0, 0, 6)].concat();
+        [insn(skipped, 6, 0, 4, 0).to_vec(), address, call].concat()
+    };
+    let mut code = [insn(0x18, 1, 0, 0, 0), [0; 8], insn(0x61, 6, 1, 0, 0)].concat();
+    code.extend((0..count).flat_map(printed));
+    code.extend(EXIT.concat());
+    let len = code.len() as u64;
+    let text = file.code("xdp", code);
+    let whole = file.symbol(0, SECTION, rodata, 0, 0);
+    file.named("main", FUNC, text, 0, len);
+    let named = (0..count as u64).map(|at| (24 + 40 * at + 8, whole, 1));
+    file.relocations(text, &[(0, whole, 1)].into_iter().chain(named).collect::<Vec<_>>());
     file.finish()
 }
 

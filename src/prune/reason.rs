@@ -236,9 +236,10 @@ impl Finder<'_> {
         let function = self.scope.object.program().funcs.get(func)?;
         let is_here =
             |event: &&Event| matches!(event, Event::BranchDecided { func: at, .. } if *at == func);
-        let (events, branches) = (&self.log.events, self.log.events.iter().filter(is_here).count());
+        self.spend(self.log.events.len())?;
+        let branches = self.log.events.iter().filter(is_here).count();
         let blocks = function.layout().len();
-        self.spend(events.len() + (1 + branches) * (blocks + branches))?;
+        self.spend((1 + branches) * (blocks + branches))?;
         let decided = decided(function, func, self.log);
         let keeps = |cut: &[(Block, Block)]| {
             let reached = reached(function, cut);
