@@ -19,12 +19,13 @@ use bpfold_passes::isa::{Imm64, RawInsn};
 
 use super::cut::{self, Cuts};
 use super::spans::Spans;
-use super::{Kept, Node, Scope};
+use super::{Node, Scope};
 use crate::Object;
 use crate::draft::Draft;
 use crate::elf::{R_BPF_64_64, SHF_MERGE, SHF_STRINGS, SectionIndex, SymbolIndex, SymbolKind};
 use crate::lift::Addends;
 use crate::object::{BTF, BTF_EXT};
+use crate::report::KeepReason;
 use crate::seal::Forgotten;
 use crate::variables::{Variable, Variables, is_read_only};
 
@@ -67,7 +68,7 @@ pub(crate) fn cut_constants(
     for (section, link) in links.sections.iter() {
         let (before, is_lost, after) =
             (before.of(section), after.is_lost(section), after.of(section));
-        let asked = scope.kept.contains(&(Node::Data(link.index), Kept::Asked));
+        let asked = scope.kept.contains(&(Node::Data(link.index), KeepReason::Asked));
         // Mostly nothing has died.
         if spans(before) == spans(after)
             || is_lost

@@ -34,6 +34,7 @@ use crate::draft::Draft;
 use crate::elf::{Section, SectionData, SectionIndex, SectionKind, SymbolIndex};
 use crate::lift::{is_map_section, is_stale_with_code};
 use crate::pipeline;
+use crate::report::KeepReason;
 use crate::seal::Forgotten;
 pub(crate) use constants::cut_constants;
 pub use error::PruneError;
@@ -93,26 +94,9 @@ pub(crate) struct Scope<'o> {
     /// What is needed in any case after folding.
     roots: BTreeSet<Node>,
     /// The maps among them that are there for somebody else, and why.
-    pub kept: Vec<(Node, Kept)>,
+    pub kept: Vec<(Node, KeepReason)>,
     /// Prog arrays that hold the programs in their slots.
     holding: BTreeSet<MapId>,
-}
-
-/// Why a map is kept that no live code names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kept {
-    /// `--keep-map`.
-    Asked,
-    /// The declaration tag.
-    Tagged,
-    /// It outlives the object.
-    Pinned,
-    /// Definitions of its section name each other by number.
-    Numbered,
-    /// No code has named it in the first place.
-    NeverUsed,
-    /// Variables in it can still be set.
-    Open,
 }
 
 /// What is needed after folding.
@@ -191,17 +175,17 @@ impl<'o> Scope<'o> {
         for (map, def) in self.maps.defs.iter() {
             let node = Node::Map(map);
             let why = if matches(&self.options.keep_maps, &def.name) {
-                Kept::Asked
+                KeepReason::Asked
             } else if def.tagged {
-                Kept::Tagged
+                KeepReason::Tagged
             } else if def.numbered {
-                Kept::Numbered
+                KeepReason::Numbered
             } else if self.options.prune_maps {
                 continue;
             } else if def.pinned {
-                Kept::Pinned
+                KeepReason::Pinned
             } else if unnamed.contains(&node) {
-                Kept::NeverUsed
+                KeepReason::NeverUsed
             } else {
                 continue;
             };
@@ -224,11 +208,11 @@ impl<'o> Scope<'o> {
             let why = if !is_data(section) {
                 continue;
             } else if matches(&self.options.keep_maps, &name) {
-                Kept::Asked
+                KeepReason::Asked
             } else if open.contains(&index) {
-                Kept::Open
+                KeepReason::Open
             } else if unnamed.contains(&node) && !goes {
-                Kept::NeverUsed
+                KeepReason::NeverUsed
             } else {
                 continue;
             };

@@ -17,7 +17,7 @@ use bpfold_passes::pass::FoldLog;
 use super::constants::{Constant, CutSection};
 use super::graph::{Need, Node, named};
 use super::tail::is_tail_call;
-use super::{Kept, Live, Scope};
+use super::{Live, Scope};
 use crate::report::{
     Bytes, Cause, ConstantReport, CutReport, DeadReport, KeepReason, KeptReport, Lines, Location,
     Note, PartKind,
@@ -79,12 +79,7 @@ fn kept(scope: &Scope<'_>, live: &Live) -> Vec<KeptReport> {
     unused
         .filter_map(|node| {
             let reason = match scope.kept.iter().find(|(kept, _)| kept == node) {
-                Some((_, Kept::Asked)) => KeepReason::Asked,
-                Some((_, Kept::Tagged)) => KeepReason::Tagged,
-                Some((_, Kept::Pinned)) => KeepReason::Pinned,
-                Some((_, Kept::Numbered)) => KeepReason::Numbered,
-                Some((_, Kept::NeverUsed)) => KeepReason::NeverUsed,
-                Some((_, Kept::Open)) => KeepReason::Open,
+                Some((_, why)) => why.clone(),
                 None => {
                     let users = live.graph.users(*node);
                     let holder = users.iter().find(|(user, _)| live.nodes.contains(user))?;

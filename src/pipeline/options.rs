@@ -1,0 +1,189 @@
+//! What a fold is told: values, the kernel, what stays, how careful it is.
+
+use wildmatch::WildMatch;
+
+use super::Fold;
+use crate::kernel::core::CoreMode;
+use crate::prune::TailMap;
+use crate::record::same_value;
+use crate::variables::VariableError;
+use crate::{Error, Kernel, prune};
+
+impl Fold<'_> {
+    /// Gives a variable, member or element a value ([`Variables::set`]).
+    ///
+    /// # Errors
+    /// Names and values that do not fit; another value than that of an earlier fold.
+    pub fn set(mut self, name: &str, value: &str) -> Result<Self, Error> {
+        if let Some(sealed) = self.record.sealed(name) {
+            if sealed.name == name && same_value(&sealed.value, value) {
+                return Ok(self);
+            }
+            return Err(Error::AlreadyFolded {
+                name: name.to_owned(),
+                value: value.to_owned(),
+                folded: sealed.value.clone(),
+            });
+        }
+        self.variables.set(name, value)?;
+        Ok(self)
+    }
+
+    /// Makes what a pattern names final as it is stored ([`Variables::freeze`]).
+    ///
+    /// # Errors
+    /// Nothing matches.
+    pub fn freeze(mut self, pattern: &str) -> Result<Self, Error> {
+        match self.variables.freeze(pattern) {
+            Ok(()) => Ok(self),
+            Err(VariableError::Unknown { .. } | VariableError::NoMatch { .. })
+                if self.was_sealed(pattern) =>
+            {
+                Ok(self)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes what the source marks as known when the object is built final as it is stored
+    /// ([`Variables::freeze_marked`]).
+    ///
+    /// # Errors
+    /// Nothing is marked.
+    pub fn freeze_marked(mut self) -> Result<Self, Error> {
+        match self.variables.freeze_marked() {
+            // They can all have been sealed by an earlier fold.
+            Err(VariableError::NoMark) if !self.record.values.is_empty() => Ok(self),
+            done => Ok(done.map(|()| self)?),
+        }
+    }
+
+    fn was_sealed(&self, pattern: &str) -> bool {
+        let glob = WildMatch::new(pattern);
+        let sealed = self.record.values.iter().filter(|value| value.sealed);
+        self.record.sealed(pattern).is_some() || sealed.into_iter().any(|v| glob.matches(&v.name))
+    }
+
+    /// Makes everything final as it is stored, except what is set before or after.
+    #[must_use]
+    pub fn freeze_all(mut self) -> Self {
+        self.variables.freeze_all();
+        self
+    }
+
+    /// Says which kernel the object is for. Variables of `.kconfig` that it gives a value are
+    /// folded, so are checks of weak kernel symbols; CO-RE relocations are resolved if its
+    /// types are known ([`Fold::core`]).
+    #[must_use]
+    pub fn kernel(mut self, kernel: &Kernel) -> Self {
+        self.kernel = kernel.clone();
+        self
+    }
+
+    /// Says which CO-RE relocations are resolved; those that decide branches if nothing is said.
+    #[must_use]
+    pub fn core(mut self, mode: CoreMode) -> Self {
+        self.core = mode;
+        self
+    }
+
+    /// Checks the IR after every pass, to find the one that broke it.
+    #[must_use]
+    pub fn verify_each(mut self, verify: bool) -> Self {
+        self.verify_each = verify;
+        self
+    }
+
+    /// Names programs that somebody attaches, by name or pattern. As soon as there are any, all
+    /// others go, except those that tail calls reach.
+    ///
+    /// # Errors
+    /// No program has such a name.
+    pub fn entry(mut self, pattern: &str) -> Result<Self, Error> {
+        prune::check_program(self.object, pattern)?;
+        self.prune.entries.push(pattern.to_owned());
+        Ok(self)
+    }
+
+    /// Names programs that nobody attaches or calls.
+    ///
+    /// # Errors
+    /// No program has such a name.
+    pub fn drop_program(mut self, pattern: &str) -> Result<Self, Error> {
+        prune::check_program(self.object, pattern)?;
+        self.prune.drops.push(pattern.to_owned());
+        Ok(self)
+    }
+
+    /// Keeps maps and sections of data, by name or pattern, also when nothing uses them.
+    ///
+    /// # Errors
+    /// No map or section of data has such a name.
+    pub fn keep_map(mut self, pattern: &str) -> Result<Self, Error> {
+        prune::check_map(self.object, pattern)?;
+        self.prune.keep_maps.push(pattern.to_owned());
+        Ok(self)
+    }
+
+    /// Keeps functions, programs too, by name or pattern, also when nothing enters them.
+    ///
+    /// # Errors
+    /// No function has such a name.
+    pub fn keep_function(mut self, pattern: &str) -> Result<Self, Error> {
+        prune::check_function(self.object, pattern)?;
+        self.prune.keep_functions.push(pattern.to_owned());
+        Ok(self)
+    }
+
+    /// Says that a prog array is filled by the names of sections, as loaders before libbpf do.
+    ///
+    /// # Errors
+    /// There is no such prog array, or no section names a slot of it.
+    pub fn tail_map(mut self, map: TailMap) -> Result<Self, Error> {
+        prune::check_tail_map(self.object, &map)?;
+        self.prune.tail_maps.push(map);
+        Ok(self)
+    }
+
+    /// Drops also the maps that no program has used in the first place, and pinned ones that
+    /// none uses any more.
+    #[must_use]
+    pub fn prune_maps(mut self) -> Self {
+        self.prune.prune_maps = true;
+        self
+    }
+
+    /// Makes it an error if anything is left that needs global data, which kernels before 5.2
+    /// do not have.
+    #[must_use]
+    pub fn require_no_globals(mut self) -> Self {
+        self.prune.no_globals = true;
+        self
+    }
+
+    /// Stops after so many steps, a step being a pass that changed a function. The result does
+    /// the same as that of a complete fold: to find the step that broke a program.
+    #[must_use]
+    pub fn step_limit(mut self, limit: Option<u64>) -> Self {
+        self.step_limit = limit;
+        self
+    }
+
+    /// Proves of each function that was changed that it does what it did ([`check`]); what
+    /// cannot be proven stays as it was, with a note in the report. On unless it is turned off.
+    ///
+    /// [`check`]: crate::passes::check
+    #[must_use]
+    pub fn check(mut self, check: bool) -> Self {
+        self.check = check;
+        self
+    }
+
+    /// Damages what the passes make, to see that the checker refuses it.
+    #[cfg(feature = "fuzzing")]
+    #[must_use]
+    pub fn damage(mut self, damage: super::Damage) -> Self {
+        self.damage = Some(damage);
+        self
+    }
+}
