@@ -65,6 +65,28 @@ fn another_answer_is_refused() {
     }
 }
 
+/// The size of what another kernel lacks.
+#[test]
+fn no_answer_is_another_answer() {
+    let object = read_object(&test_object("core-module.o"));
+    let vmlinux = target("core-module.btf");
+    let veth = std::fs::read(test_object("core-module-veth.btf")).unwrap();
+    let kernel = vmlinux.clone().module_btf("veth", veth);
+    let folded = fold(&object, "module", &kernel, CoreMode::Checks).unwrap();
+    let question = "size struct veth_priv.requested_headroom: int";
+    assert!(rows(&folded).contains(&row(question, "4")));
+    // Only this question, of those that are asked in order.
+    let mut elf = folded.elf().clone();
+    let section = elf.section_by_name(".debug_bpfold").unwrap();
+    let text = format!(r#"{{"values":[],"types":{{"asked":{{"{question}":4}}}}}}"#);
+    elf.set_section_data(section, text.into_bytes()).unwrap();
+    let folded = Object::parse(&elf.write().unwrap()).unwrap();
+    assert!(again(&folded, &kernel, CoreMode::Checks).is_ok());
+    let error = again(&folded, &vmlinux, CoreMode::Checks).unwrap_err().to_string();
+    let words = format!("`{question}` is missing in this kernel, and was 4 in the one that");
+    assert!(error.starts_with(&words), "{error}");
+}
+
 /// Kernels that give the same answers are as good as the first.
 #[test]
 fn other_types_with_the_same_answers_are_not_refused() {

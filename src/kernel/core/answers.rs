@@ -106,7 +106,8 @@ impl Answers {
             let value = match answer {
                 Ok(value) if value == *folded => continue,
                 Ok(value) => value.to_string(),
-                Err(problem) => problem.to_string(),
+                Err(Problem::Missing) => "missing".to_owned(),
+                Err(_) => "without an answer".to_owned(),
             };
             return Err(differs(words, value, folded.to_string()));
         }
