@@ -75,6 +75,11 @@ if [ ! -e /usr/include/libelf.h ] || [ ! -e /usr/include/zlib.h ]; then
 	without='--exclude bpfold-kernel --exclude bpfold-loaders --exclude xtask'
 fi
 
+# Scripts that build what is committed run by hand only.
+for script in ./*.sh ./*/*.sh ./*/*/*.sh; do
+	[ ! -e "$script" ] || sh -n "$script"
+done
+
 set -x
 cargo fmt --all --check
 cargo clippy --workspace $without --all-targets $features -- -D warnings
