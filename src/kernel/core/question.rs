@@ -5,10 +5,12 @@
 //! say all that libbpf's rules look at, so that types with these names and members alone get
 //! the same answer. A question is one of
 //!
-//!     VERB KIND NAME                  a type
-//!     VERB typedef NAME = KIND        a type that a typedef stands for
-//!     VERB KIND NAME.ENUMERATOR       a value of an enum
-//!     VERB KIND NAME PATH: LEAF       a field
+//! ```text
+//! VERB KIND NAME                  a type
+//! VERB typedef NAME = KIND        a type that a typedef stands for
+//! VERB KIND NAME.ENUMERATOR       a value of an enum
+//! VERB KIND NAME PATH: LEAF       a field
+//! ```
 //!
 //! with the verbs `exists`, `size`, `signed` and `value`, the kinds `struct`, `union`, `enum`,
 //! `int` and `typedef`, a path of `.MEMBER` and `[INDEX]`, and a leaf that is what the last
