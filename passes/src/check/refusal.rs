@@ -66,6 +66,9 @@ pub enum Reason {
     /// The functions are related in too many ways.
     #[error("more than {0} pairs of points")]
     TooManyPairs(usize),
+    /// What is known at some pair of points has not come to rest.
+    #[error("no end is found to what can be known of it")]
+    NoFixpoint,
     /// Something that the checker has no rule for, in a function that was changed.
     #[error("no rule for {0}")]
     Unsupported(&'static str),

@@ -25,6 +25,10 @@ use crate::isa::RegSet;
 /// Visits of a pair of points after which bounds that grow go as far as they can.
 const WIDEN_AFTER: u32 = 8;
 
+/// How many times as many blocks as there may be pairs of points are walked at most: joins
+/// come to rest long before.
+const WALKS: usize = 64;
+
 /// A pair of points; the rewritten one is the original's where they are one function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
@@ -51,6 +55,8 @@ pub struct Walk<'a> {
     work: BTreeSet<(u32, usize, usize)>,
     /// Blocks of the original with one edge to them: no ways meet there.
     has_one_way_in: PerEntity<Block, bool>,
+    /// How many blocks may still be walked.
+    blocks_left: usize,
     /// Where to go on in the stretch at hand.
     pending: Vec<(Position, State)>,
     order: PerEntity<Block, u32>,
@@ -103,6 +109,7 @@ impl<'a> Walk<'a> {
             scratch: Scratch::default(),
             work: BTreeSet::new(),
             has_one_way_in: order::single_entries(pair.original),
+            blocks_left: 0,
             pending: Vec::new(),
             order: order::positions(pair.original),
             waits: [BTreeSet::new(), BTreeSet::new()],
@@ -135,6 +142,7 @@ impl<'a> Walk<'a> {
             done: Vec::new(),
         };
         self.arrive(start, key.original, state)?;
+        self.blocks_left = limit.saturating_mul(WALKS);
         while let Some((_, _, node)) = self.work.pop_first() {
             if self.nodes.len() > limit {
                 return Err(self.refuse(None, None, Reason::TooManyPairs(limit)));
@@ -179,6 +187,9 @@ impl<'a> Walk<'a> {
         if original.at == 0 && !self.skip_tests(&mut at, &mut state)? {
             return Err(self.refuse(Some(&at), None, Reason::NoProgress));
         }
+        // A loop must come to a join, also where the head that ways meet at is a test that was
+        // skipped.
+        let skipped = at.original != original;
         at.rewritten = match self.pair.rewritten {
             None => at.original,
             Some(rewritten) => match at.rewritten.settle(rewritten) {
@@ -186,7 +197,7 @@ impl<'a> Walk<'a> {
                 None => return Err(self.refuse(Some(&at), None, Reason::NoProgress)),
             },
         };
-        if self.has_one_way_in[at.original.block] && at.original.at == 0 {
+        if self.has_one_way_in[at.original.block] && at.original.at == 0 && !skipped {
             self.pending.push((at, state));
             return Ok(());
         }
@@ -273,6 +284,10 @@ impl<'a> Walk<'a> {
         };
         self.pending.push((at, state));
         while let Some((at, state)) = self.pending.pop() {
+            let Some(left) = self.blocks_left.checked_sub(1) else {
+                return Err(self.refuse(Some(&at), None, Reason::NoFixpoint));
+            };
+            self.blocks_left = left;
             self.block(at, state)?;
         }
         Ok(())
