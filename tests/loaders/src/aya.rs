@@ -6,6 +6,7 @@ use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 use bpfold::Object;
 use bpfold::btf::{BtfExt, StrOff};
 
+use crate::chain;
 use crate::verdicts::Verdicts;
 
 /// Sections of programs that libbpf knows by a new name and aya by the old one.
@@ -66,16 +67,6 @@ pub fn verdicts(file: &[u8]) -> Result<Verdicts, String> {
     let mut object: Ebpf = loader.load(file).map_err(|error| chain(&error))?;
     let programs = object.programs_mut();
     Ok(programs.map(|(name, program)| (name.to_owned(), load(program))).collect())
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 /// Loads a program; the number of instructions that the kernel keeps of it.

@@ -15,6 +15,8 @@ use bpfold::passes::entity::Core;
 use bpfold::passes::isa::{Offset, Op, RawInsn, encode};
 use bpfold::{Kernel, Object};
 
+use crate::chain;
+
 /// A section of code, and an instruction's offset in bytes there.
 pub type Place = (SectionIndex, u32);
 
@@ -220,14 +222,4 @@ fn relocated(
         }
     }
     Ok(outcomes)
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
