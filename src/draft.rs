@@ -1,7 +1,8 @@
 //! An object in the making: what is to be removed is collected, and goes all at once, since
 //! that changes the numbers of sections and symbols.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use crate::Error;
 use crate::btf::{Btf, BtfExt};
@@ -9,7 +10,7 @@ use crate::elf::{
     ElfObject, Reloc, Section, SectionData, SectionIndex, SectionInfo, Symbol, SymbolBind,
     SymbolIndex, SymbolKind, SymbolPlace,
 };
-use crate::lift::is_stale_with_code;
+use crate::lift::{Starts, is_stale_with_code};
 use crate::lower::Lowered;
 use crate::object::{BTF, BTF_EXT};
 use crate::prune::prune_types;
@@ -26,6 +27,11 @@ pub(crate) struct Draft {
     pub symbols: BTreeSet<SymbolIndex>,
     /// Variables that leave BTF.
     pub forgotten: Vec<Forgotten>,
+    /// Where functions start: slots from the starts of their sections.
+    starts: Starts,
+    /// Bytes that were cut out of sections, in order and apart, each with the number of bytes that
+    /// were cut out before it.
+    pub cuts: BTreeMap<SectionIndex, Vec<(Range<u64>, u64)>>,
 }
 
 /// An object file.
@@ -33,12 +39,27 @@ pub(crate) struct Written {
     pub bytes: Vec<u8>,
     /// Bytes of its .BTF.
     pub btf_size: u64,
+    /// The sections of the object that was read that are not in it.
+    pub gone: BTreeSet<SectionIndex>,
+    /// Where functions start in those that are.
+    pub starts: Starts,
+    /// What was cut out of them.
+    pub cuts: BTreeMap<SectionIndex, Vec<(Range<u64>, u64)>>,
 }
 
 impl Draft {
     pub fn new(lowered: Lowered, btf: Option<Btf>) -> Draft {
-        let Lowered { elf, ext, changed: _, stale, dead_symbols } = lowered;
-        Draft { elf, btf, ext, sections: stale, symbols: dead_symbols, forgotten: Vec::new() }
+        let Lowered { elf, ext, starts, changed: _, stale, dead_symbols } = lowered;
+        Draft {
+            elf,
+            btf,
+            ext,
+            sections: stale,
+            symbols: dead_symbols,
+            forgotten: Vec::new(),
+            starts,
+            cuts: BTreeMap::new(),
+        }
     }
 
     /// The relocations that loaders act on, with the section that they are for. Those of
@@ -143,10 +164,10 @@ impl Draft {
                 .relocations()
                 .is_some_and(|relocs| relocs.iter().any(|r| gone.contains(&r.symbol)))
         };
-        let btf_relocs = [".rel.BTF", ".rel.BTF.ext"];
-        let stale: Vec<SectionIndex> = btf_relocs
+        let stale: Vec<SectionIndex> = [BTF, BTF_EXT]
             .iter()
             .filter_map(|name| self.elf.section_by_name(name))
+            .flat_map(|index| self.elf.relocation_sections(index))
             .filter(|index| self.elf.sections.get(*index).is_some_and(named))
             .collect();
         self.sections.extend(stale);
@@ -161,7 +182,9 @@ impl Draft {
         }
         let btf = self.elf.section_by_name(BTF).and_then(|index| self.elf.sections.get(index));
         let btf_size = btf.and_then(Section::content_size).unwrap_or(0);
-        Ok(Written { bytes: self.elf.write()?, btf_size })
+        let bytes = self.elf.write()?;
+        let Draft { sections: gone, starts, cuts, .. } = self;
+        Ok(Written { bytes, btf_size, gone, starts, cuts })
     }
 
     fn drop_relocations_of(&mut self, name: &str) {

@@ -80,7 +80,21 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// What was written does not say what was proven: a bug.
+    #[error("what is written differs from what was proven, at {section}{}: {problem}", at(.offset))]
+    Written {
+        /// A section of the result.
+        section: String,
+        /// Bytes from its start.
+        offset: Option<u64>,
+        /// What differs.
+        problem: String,
+    },
     /// The result cannot be written.
     #[error(transparent)]
     Lower(#[from] LowerError),
+}
+
+fn at(offset: &Option<u64>) -> String {
+    offset.map_or(String::new(), |offset| format!(" + {offset:#x}"))
 }

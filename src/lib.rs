@@ -21,6 +21,7 @@ mod record;
 pub mod report;
 mod seal;
 pub mod variables;
+mod written;
 
 pub use error::Error;
 pub use kernel::core::CoreMode;

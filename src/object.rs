@@ -8,7 +8,7 @@ use crate::elf::{
     ElfObject, R_BPF_64_32, R_BPF_64_ABS32, Reloc, Section, SectionData, SectionIndex, SectionKind,
     SymbolKind, SymbolPlace,
 };
-use crate::lift::{Lifted, Links, is_stale_with_code, lift};
+use crate::lift::{Lifted, Links, Starts, is_stale_with_code, lift_with_starts};
 use crate::passes::ir::Program;
 use crate::record::{FoldedWith, Record};
 use crate::variables::{Input, SectionInput, SymbolInput, Variables};
@@ -34,7 +34,12 @@ impl Object {
     /// # Errors
     /// What is damaged or not supported, by name.
     pub fn parse(file: &[u8]) -> Result<Self, Error> {
-        let elf = ElfObject::parse(file)?;
+        Self::of(ElfObject::parse(file)?, file.len(), &Starts::new())
+    }
+
+    /// An object of so many bytes that has been read, with more functions than it says: one that
+    /// was only known by what has gone.
+    pub(crate) fn of(elf: ElfObject, size: usize, starts: &Starts) -> Result<Self, Error> {
         let bytes = |name| elf.sections.get(elf.section_by_name(name)?)?.bytes();
         let btf = bytes(BTF).map(Btf::parse).transpose()?;
         // libbpf ignores .BTF.ext without .BTF (`bpf_object__init_btf`).
@@ -42,8 +47,8 @@ impl Object {
             (Some(btf), Some(bytes)) => Some(BtfExt::parse(bytes, btf)?),
             _ => None,
         };
-        let lifted = lift(&elf, btf.as_ref(), ext.as_ref())?;
-        Ok(Self { elf, btf, ext, lifted, file_size: file.len() as u64 })
+        let lifted = lift_with_starts(&elf, btf.as_ref(), ext.as_ref(), starts)?;
+        Ok(Self { elf, btf, ext, lifted, file_size: size as u64 })
     }
 
     /// The ELF file.

@@ -20,6 +20,7 @@ use crate::record::{self, FoldedWith, Record};
 use crate::report::{self, Report};
 use crate::seal::Seals;
 use crate::variables::{Finality, Variable, Variables};
+use crate::written::{self, Made};
 use crate::{Error, Kernel, Object, prune, seal};
 
 /// An object to be folded, with the values of its variables.
@@ -48,6 +49,9 @@ pub struct Fold<'o> {
 
 /// Damages what the passes made of a program: a miscompile for tests.
 pub type Damage = fn(&mut Program, &FoldLog);
+
+/// Gets the file that is written and the comparison that it has passed.
+pub(crate) type Examine<'e> = dyn FnMut(&[u8], &dyn Fn(&[u8]) -> Result<(), Error>) + 'e;
 
 /// A folded object.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,7 +122,7 @@ impl<'o> Fold<'o> {
     /// # Errors
     /// A frozen value of an earlier fold that was set to another one; a kernel whose facts
     /// are damaged or do not fit the object; a program that is to be dropped and cannot be;
-    /// global data that must not be there; bugs.
+    /// global data that must not be there; a result that is not what was proven; other bugs.
     pub fn run(self) -> Result<Folded, Error> {
         self.run_watched(&mut |_| {})
     }
@@ -129,6 +133,16 @@ impl<'o> Fold<'o> {
     /// # Errors
     /// As [`Fold::run`].
     pub fn run_watched(self, watch: &mut dyn FnMut(&Step<'_>)) -> Result<Folded, Error> {
+        self.run_examined(watch, &mut |_, _| {})
+    }
+
+    /// [`Fold::run_watched`] with a look at what is written, and at what the comparison with what
+    /// was proven says of other bytes.
+    pub(crate) fn run_examined(
+        self,
+        watch: &mut dyn FnMut(&Step<'_>),
+        examine: &mut Examine<'_>,
+    ) -> Result<Folded, Error> {
         self.check_record()?;
         let object = self.object;
         let facts = kernel::resolve(object, &self.kernel)?;
@@ -170,6 +184,19 @@ impl<'o> Fold<'o> {
             report.add_proof(&proof, &mut lines);
         }
         let written = draft.write(object)?;
+        if self.check {
+            let made = Made {
+                object,
+                program: &program,
+                variables: &self.variables,
+                record: &record,
+                gone: &written.gone,
+                starts: &written.starts,
+                cuts: &written.cuts,
+            };
+            written::check(&made, &written.bytes)?;
+            examine(&written.bytes, &|bytes| written::check(&made, bytes));
+        }
         report.size_after = written.bytes.len() as u64;
         report.btf_after = written.btf_size;
         Ok(Folded { bytes: written.bytes, report })

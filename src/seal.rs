@@ -55,13 +55,19 @@ struct Uses {
 impl Uses {
     fn of(draft: &Draft, section: SectionIndex) -> Uses {
         let mut uses = Uses { by_code: BTreeSet::new(), by_data: BTreeSet::new() };
+        // An instruction with several relocations means nothing to loaders, and nothing is known
+        // of what its immediate counts from.
+        let mut seen = BTreeSet::new();
+        let places = draft.live_relocs().map(|(at, reloc)| (at, reloc.offset));
+        let several: BTreeSet<_> = places.filter(|place| !seen.insert(*place)).collect();
         for (at, reloc) in draft.live_relocs() {
             let Some(symbol) = draft.elf.symbols.get(reloc.symbol) else { continue };
             if symbol.section() != Some(section) || !names_variable(symbol) {
                 continue;
             }
             let code = draft.elf.sections.get(at).is_some_and(|at| at.is_code());
-            if code && reloc.r_type == R_BPF_64_64 {
+            let single = !several.contains(&(at, reloc.offset));
+            if code && single && reloc.r_type == R_BPF_64_64 {
                 uses.by_code.insert(symbol.value);
             } else {
                 uses.by_data.insert(symbol.value);

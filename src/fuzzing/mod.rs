@@ -11,6 +11,7 @@
 )]
 
 pub mod btf;
+pub mod damage;
 mod elf_file;
 pub mod hostile;
 pub mod mutate;

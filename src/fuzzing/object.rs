@@ -47,7 +47,9 @@ fn fold(object: &Object) -> Option<Folded> {
     let fold = Fold::new(object).ok()?.freeze_all().verify_each(true);
     match fold.run() {
         Ok(folded) => Some(folded),
-        Err(error @ Error::Pass(_)) => panic!("{error}"),
+        Err(error @ (Error::Pass(_) | Error::Written { .. } | Error::Unproven { .. })) => {
+            panic!("{error}")
+        }
         Err(_) => None,
     }
 }

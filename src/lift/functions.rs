@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use bpfold_passes::entity::{EntityVec, Func};
 use bpfold_passes::ir::{Function, Linkage};
 
-use super::LiftError;
 use super::code::{Code, byte_offset};
 use super::links::{CodeSection, CodeSymbol, FuncLink, Links, Place};
 use super::records::Records;
 use super::refs::{Addends, RefError, Target, target};
+use super::{LiftError, Starts};
 use crate::btf::Btf;
 use crate::elf::{ElfObject, SectionIndex, Symbol, SymbolBind, SymbolIndex, SymbolKind};
 
@@ -17,18 +17,20 @@ use crate::elf::{ElfObject, SectionIndex, Symbol, SymbolBind, SymbolIndex, Symbo
 /// static.
 const RESTRICTED: [u8; 2] = [1, 2];
 
-/// Slots where a function starts, for each section of code.
-type Cuts = BTreeMap<SectionIndex, BTreeSet<u32>>;
-
 /// Finds the functions of all sections. They have no code yet.
 pub(super) fn find(
     elf: &ElfObject,
     btf: Option<&Btf>,
     codes: &[Code],
     records: &Records,
-    links: &mut Links,
+    (starts, links): (&Starts, &mut Links),
 ) -> Result<EntityVec<Func, Function>, LiftError> {
-    let cuts = cuts(elf, codes, records, links.addends)?;
+    let mut cuts = cuts(elf, codes, records, links.addends)?;
+    for code in codes {
+        let more = starts.get(&code.index).into_iter().flatten();
+        let heads = more.copied().filter(|slot| code.is_head(*slot));
+        cuts.entry(code.index).or_default().extend(heads);
+    }
     let mut funcs = EntityVec::new();
     let named = naming_symbols(elf);
     for code in codes {
@@ -83,8 +85,8 @@ fn cuts(
     codes: &[Code],
     records: &Records,
     addends: Addends,
-) -> Result<Cuts, LiftError> {
-    let mut cuts = Cuts::new();
+) -> Result<Starts, LiftError> {
+    let mut cuts = Starts::new();
     for code in codes {
         let set = cuts.entry(code.index).or_default();
         set.insert(0);

@@ -24,11 +24,13 @@ pub use links::Links;
 pub use refs::Addends;
 pub(crate) use refs::{PSEUDO_CALL, PSEUDO_FUNC, is_map_section};
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bpfold_passes::ir::{Features, Program};
 use bpfold_passes::isa::{self, AluOp, Op, Operand, Reg, SwapOp, Width};
 
 use crate::btf::{Btf, BtfExt, Kind, TypeId};
-use crate::elf::{self, ElfObject};
+use crate::elf::{self, ElfObject, SectionIndex};
 use code::Code;
 use records::Records;
 
@@ -47,6 +49,20 @@ pub struct Lifted {
 /// # Errors
 /// Damage to code or to what names it.
 pub fn lift(elf: &ElfObject, btf: Option<&Btf>, ext: Option<&BtfExt>) -> Result<Lifted, LiftError> {
+    lift_with_starts(elf, btf, ext, &Starts::new())
+}
+
+/// Slots of sections of code, counted from their starts, at which functions start besides those
+/// that the object tells of.
+pub(crate) type Starts = BTreeMap<SectionIndex, BTreeSet<u32>>;
+
+/// [`lift`] of an object with more functions than it tells of.
+pub(crate) fn lift_with_starts(
+    elf: &ElfObject,
+    btf: Option<&Btf>,
+    ext: Option<&BtfExt>,
+    starts: &Starts,
+) -> Result<Lifted, LiftError> {
     let codes = Code::read_all(elf)?;
     let records = Records::read(&codes, btf.zip(ext))?;
     let mut program = Program::new(endian(elf));
@@ -55,7 +71,7 @@ pub fn lift(elf: &ElfObject, btf: Option<&Btf>, ext: Option<&BtfExt>) -> Result<
         addends: Addends::of(elf, &codes),
         ..Links::default()
     };
-    program.funcs = functions::find(elf, btf, &codes, &records, &mut links)?;
+    program.funcs = functions::find(elf, btf, &codes, &records, (starts, &mut links))?;
     program.features = features(&codes);
     links.addresses = addresses::find(elf, &codes, &links)?;
     body::fill(elf, &codes, &records, &mut program, &mut links);

@@ -15,7 +15,7 @@ use crate::btf::BtfExt;
 use crate::draft::live_relocs;
 use crate::elf::{ElfObject, Endian, Reloc, SectionIndex, SymbolBind, SymbolIndex, SymbolKind};
 use crate::lift::links::{AddressForm, CodeAddress, Links};
-use crate::lift::{Lifted, is_stale_with_code};
+use crate::lift::{Lifted, Starts, is_stale_with_code};
 use encode::Encoder;
 pub use error::LowerError;
 use layout::{Layout, old_byte_of};
@@ -28,6 +28,8 @@ pub struct Lowered {
     pub elf: ElfObject,
     /// The records of .BTF.ext.
     pub ext: Option<BtfExt>,
+    /// Where functions start: slots from the starts of their sections.
+    pub(crate) starts: Starts,
     /// Whether any code differs from what was read.
     pub changed: bool,
     /// Sections that are wrong now: DWARF and address-significance tables, if code changed.
@@ -75,9 +77,18 @@ pub fn lower(
             .map(|(index, _)| index)
             .collect(),
         dead_symbols,
+        starts: starts(links, &layout),
         elf: new,
         changed,
     })
+}
+
+fn starts(links: &Links, layout: &Layout) -> Starts {
+    let mut starts = Starts::new();
+    for (func, link) in links.funcs.iter().filter(|(func, _)| layout.is_live(*func)) {
+        starts.entry(link.section).or_default().insert(layout.bodies[func].start);
+    }
+    starts
 }
 
 fn section_code(

@@ -90,6 +90,7 @@ pub(super) fn cut(draft: &mut Draft, section: SectionIndex, cuts: &Cuts, addends
         return;
     }
     let kept = cuts.apply(bytes);
+    draft.cuts.insert(section, cuts.cuts.clone());
     let name = String::from_utf8_lossy(&known.name).into_owned();
     move_addends(draft, section, cuts, addends);
     if let Some(known) = draft.elf.sections.get_mut(section) {

@@ -78,7 +78,10 @@ pub(crate) fn drop_section(draft: &mut Draft, section: SectionIndex) {
     draft.symbols.extend(symbols);
     draft.sections.insert(section);
     let section = draft.elf.section_id(section).name;
-    draft.forgotten.push(Forgotten { section, vars: Vec::new(), whole: true });
+    let mut others = draft.elf.sections.iter().filter(|(at, _)| !draft.sections.contains(at));
+    if others.all(|(_, other)| other.name != section.as_bytes()) {
+        draft.forgotten.push(Forgotten { section, vars: Vec::new(), whole: true });
+    }
 }
 
 /// What of an object was needed before folding, and what must be needed after it.

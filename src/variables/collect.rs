@@ -14,6 +14,14 @@ pub fn is_read_only(name: &str) -> bool {
     name == ".rodata" || name.starts_with(".rodata.")
 }
 
+/// The names that several sections have, so that BTF, which knows sections by their names, does
+/// not tell what is where (`clang -fno-unique-section-names`).
+fn ambiguous<'i>(input: &Input<'i>) -> BTreeSet<&'i str> {
+    let mut seen = BTreeSet::new();
+    let names = input.sections.iter().map(|section| section.name);
+    names.filter(|name| !seen.insert(*name)).collect()
+}
+
 /// Whether only the compiler puts things into a section: merged constants and strings.
 fn is_compiler_section(name: &str) -> bool {
     name.starts_with(".rodata.cst") || name.starts_with(".rodata.str")
@@ -34,9 +42,10 @@ impl<'a> Variables<'a> {
             unsettable: Vec::new(),
             sets: Vec::new(),
         };
+        let ambiguous = ambiguous(input);
         let mut unplaced = Vec::new();
         for (at, section) in input.sections.iter().enumerate() {
-            if !is_read_only(section.name) {
+            if !is_read_only(section.name) || ambiguous.contains(section.name) {
                 continue;
             }
             let index = found.sections.len();
@@ -76,7 +85,7 @@ impl<'a> Variables<'a> {
         for variable in &mut found.variables {
             variable.is_unique = names.get(&variable.name) == Some(&1);
         }
-        found.add_unsettable(input);
+        found.add_unsettable(input, &ambiguous);
         found.mark_compiler_data(&unplaced);
         Ok(found)
     }
@@ -134,15 +143,19 @@ impl<'a> Variables<'a> {
     }
 
     /// Names of what is writable or elsewhere, for errors.
-    fn add_unsettable(&mut self, input: &Input<'_>) {
+    fn add_unsettable(&mut self, input: &Input<'_>, ambiguous: &BTreeSet<&str>) {
         for symbol in &input.symbols {
             let section = symbol.section.and_then(|at| input.sections.get(at));
             let writable = section.is_some_and(|section| !is_read_only(section.name));
-            if !symbol.name.is_empty() && (writable || symbol.linkage == Linkage::Extern) {
+            let unplaced = section.is_some_and(|section| {
+                is_read_only(section.name) && ambiguous.contains(section.name)
+            });
+            let is_extern = symbol.linkage == Linkage::Extern;
+            if !symbol.name.is_empty() && (writable || unplaced || is_extern) {
                 self.unsettable.push(Unsettable {
                     name: symbol.name.to_owned(),
                     section: section.map(|section| section.name.to_owned()),
-                    unplaced: false,
+                    unplaced,
                 });
             }
         }
@@ -156,8 +169,9 @@ impl<'a> Variables<'a> {
             let is_extern = !input.sections.iter().any(|section| section.name == name);
             for sec_var in &datasec.vars {
                 let section = (!is_extern).then(|| name.to_owned());
+                let unplaced = is_read_only(name) && ambiguous.contains(name);
                 let name = btf.name(sec_var.var).to_owned();
-                self.unsettable.push(Unsettable { name, section, unplaced: false });
+                self.unsettable.push(Unsettable { name, section, unplaced });
             }
         }
     }

@@ -35,8 +35,9 @@ impl std::str::FromStr for Program {
     }
 }
 
-/// Bytes that a section can have: far more than a map's value may (`KMALLOC_MAX_SIZE`).
-const MAX_SECTION: usize = 1 << 26;
+/// Bytes that a section can have: more than a map's value may (`KMALLOC_MAX_SIZE`), and so few
+/// that a short text cannot ask for much memory.
+const MAX_SECTION: usize = 1 << 24;
 
 /// The greatest label number that is a block number; the kernel takes 10^6 instructions.
 const MAX_BLOCK: usize = 0xf_ffff;

@@ -1,0 +1,64 @@
+//! Damage to what is written: which of it the comparison with what was proven lets pass.
+
+use crate::{Error, Fold, Object};
+
+/// A folded object, and what of its damage is not refused.
+#[derive(Clone, Debug)]
+pub struct Damaged {
+    /// The object as it was written.
+    pub bytes: Vec<u8>,
+    /// How many bits were flipped, each alone.
+    pub flips: usize,
+    /// Those that were not refused: the offset of the byte in the file, and the bit.
+    pub accepted: Vec<(usize, u8)>,
+}
+
+/// Folds, and flips every bit of what is written for whose byte `is_meant` is true.
+///
+/// # Errors
+/// As [`Fold::run`].
+pub fn flip_bits(fold: Fold<'_>, is_meant: &dyn Fn(usize) -> bool) -> Result<Damaged, Error> {
+    let mut damaged = Damaged { bytes: Vec::new(), flips: 0, accepted: Vec::new() };
+    fold.run_examined(&mut |_| {}, &mut |bytes, check| {
+        damaged.bytes = bytes.to_vec();
+        let mut file = bytes.to_vec();
+        for at in (0..file.len()).filter(|at| is_meant(*at)) {
+            for bit in 0..8 {
+                flip(&mut file, at, bit);
+                damaged.flips += 1;
+                if check(&file).is_ok() {
+                    damaged.accepted.push((at, bit));
+                }
+                flip(&mut file, at, bit);
+            }
+        }
+    })?;
+    Ok(damaged)
+}
+
+fn flip(file: &mut [u8], at: usize, bit: u8) {
+    if let Some(byte) = file.get_mut(at) {
+        *byte ^= 1 << bit;
+    }
+}
+
+/// Folds, flips a bit of the first byte of a section in what is written, and gives what the
+/// comparison with what was proven says.
+///
+/// # Panics
+/// The fold fails, there is no such section, or the damage is not refused.
+#[must_use]
+pub fn error_of_flip(fold: Fold<'_>, section: &[u8]) -> Error {
+    let mut found = None;
+    let run = fold.run_examined(&mut |_| {}, &mut |bytes, check| {
+        let object = Object::parse(bytes).expect("what is written can be read");
+        let known = object.elf().section_by_name(section).expect("there is such a section");
+        let mut elf = object.elf().clone();
+        let mut data = elf.sections[known].bytes().expect("it has bytes").to_vec();
+        flip(&mut data, 0, 0);
+        elf.set_section_data(known, data).expect("the size is the same");
+        found = check(&elf.write().expect("the object can be written")).err();
+    });
+    run.expect("the object can be folded");
+    found.expect("the damage is refused")
+}

@@ -1,0 +1,350 @@
+//! Sections, what they hold, and symbols.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::{Check, Mismatch, Pairing};
+use crate::elf::{
+    ElfObject, Reloc, Section, SectionData, SectionIndex, SectionKind, Symbol, SymbolKind,
+    SymbolPlace,
+};
+use crate::lift::is_stale_with_code;
+use crate::lift::links::{AddressForm, CodeAddress};
+use crate::object::{BTF, BTF_EXT};
+use crate::passes::entity::Func;
+use crate::record;
+
+/// Compares all sections but those of code and types, and all symbols.
+pub(super) fn check(pairing: &Pairing<'_>) -> Check {
+    for (&old, &new) in &pairing.sections {
+        let sections = &pairing.old.elf().sections;
+        let (Some(a), Some(b)) = (sections.get(old), pairing.new.elf().sections.get(new)) else {
+            continue;
+        };
+        let name = String::from_utf8_lossy(&a.name).into_owned();
+        let attributes = |s: &Section| (s.kind, s.flags, s.addr, s.addralign, s.entsize);
+        if attributes(a) != attributes(b) {
+            return Err(Mismatch::new(name, None, "the section has other attributes"));
+        }
+        let by_others = [BTF, BTF_EXT, record::SECTION].contains(&name.as_str());
+        if a.is_code() || by_others || is_stale_with_code(a) {
+            continue;
+        }
+        check_bytes(pairing, (old, a), b)?;
+        check_relocs(pairing, old, new)?;
+    }
+    check_addresses(pairing)?;
+    check_symbols(pairing)
+}
+
+/// The bytes are those that were there or were set, without what was cut out.
+fn check_bytes(pairing: &Pairing<'_>, (index, a): (SectionIndex, &Section), b: &Section) -> Check {
+    let name = String::from_utf8_lossy(&a.name).into_owned();
+    let is_first = pairing.names.get(a.name.as_slice()) == Some(&index);
+    let values =
+        pairing.made.variables.finality(&name).filter(|known| is_first && !known.bytes.is_empty());
+    let (before, after) = match (&a.data, &b.data) {
+        (SectionData::NoBits(a), SectionData::NoBits(b)) if a == b => return Ok(()),
+        (_, SectionData::Bytes(after)) => {
+            let before = a.bytes().unwrap_or_default().to_vec();
+            (values.map_or(before, |known| known.bytes), after)
+        }
+        // Their entries are compared elsewhere.
+        (SectionData::Relocations(_), SectionData::Relocations(_))
+        | (SectionData::Symbols, SectionData::Symbols)
+        | (SectionData::Strings(_), SectionData::Strings(_)) => return Ok(()),
+        _ => return Err(Mismatch::new(name, None, "the section has other contents")),
+    };
+    if a.kind != SectionKind::ProgBits {
+        return Ok(());
+    }
+    let mut cuts = pairing.made.cuts.get(&index).map_or(&[][..], Vec::as_slice).iter().peekable();
+    // Addresses of code are compared by what they are the addresses of.
+    let mut free = addresses_in(pairing, index).into_iter().peekable();
+    let mut rest = after.iter();
+    for (offset, byte) in (0u64..).zip(&before) {
+        while cuts.peek().is_some_and(|(cut, _)| cut.end <= offset) {
+            cuts.next();
+        }
+        if cuts.peek().is_some_and(|(cut, _)| cut.start <= offset) {
+            continue;
+        }
+        while free.peek().is_some_and(|bytes| bytes.end <= offset) {
+            free.next();
+        }
+        let is_free = free.peek().is_some_and(|bytes| bytes.start <= offset);
+        let written = rest.next();
+        if written.is_none() || (!is_free && written != Some(byte)) {
+            return Err(Mismatch::new(name, Some(offset), "another byte"));
+        }
+    }
+    match rest.next() {
+        None => Ok(()),
+        Some(_) => Err(Mismatch::new(name, None, "the section is longer")),
+    }
+}
+
+fn width(form: AddressForm) -> u64 {
+    match form {
+        AddressForm::Addend32(_) => 4,
+        AddressForm::Addend64(_) | AddressForm::JumpTable => 8,
+    }
+}
+
+/// The bytes of a section that hold addresses of code that stays, in order and apart.
+fn addresses_in(pairing: &Pairing<'_>, section: SectionIndex) -> Vec<Range<u64>> {
+    let stays = |a: &&CodeAddress| pairing.funcs.contains_key(&a.place.func);
+    let addresses = pairing.old.links().addresses.iter().filter(stays);
+    let addresses = addresses.filter(|a| a.section == section);
+    merged(addresses.map(|a| a.offset..a.offset.saturating_add(width(a.form))).collect())
+}
+
+fn merged(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_by_key(|range| (range.start, range.end));
+    let mut merged: Vec<Range<u64>> = Vec::new();
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+/// Each address of a function that stays is there, and no other.
+fn check_addresses(pairing: &Pairing<'_>) -> Check {
+    let key = |section: SectionIndex, offset: u64, form: AddressForm| {
+        (section, offset, matches!(form, AddressForm::JumpTable), width(form))
+    };
+    let mut new: BTreeMap<_, &CodeAddress> = BTreeMap::new();
+    for address in &pairing.new.links().addresses {
+        new.insert(key(address.section, address.offset, address.form), address);
+    }
+    for address in &pairing.old.links().addresses {
+        let moved = pairing.moved(address.section, address.offset);
+        let func = pairing.funcs.get(&address.place.func);
+        let (Some((section, offset)), Some(func)) = (moved, func) else {
+            // Loaders do not read what is no PROGBITS, so it keeps nothing alive.
+            let known = pairing.old.elf().sections.get(address.section);
+            if let Some((section, offset)) =
+                moved.filter(|_| known.is_some_and(|known| known.kind != SectionKind::ProgBits))
+            {
+                new.remove(&key(section, offset, address.form));
+            }
+            continue;
+        };
+        let name = pairing.new.elf().section_id(section).name;
+        let Some(found) = new.remove(&key(section, offset, address.form)) else {
+            return Err(Mismatch::new(name, Some(offset), "the address of a function is missing"));
+        };
+        let start = address.place.origin == 0;
+        if found.place.func != *func || start != (found.place.origin == 0) {
+            return Err(Mismatch::new(name, Some(offset), "the address of another function"));
+        }
+    }
+    match new.into_values().next() {
+        None => Ok(()),
+        Some(more) => {
+            let name = pairing.new.elf().section_id(more.section).name;
+            Err(Mismatch::new(name, Some(more.offset), "an address of a function that is new"))
+        }
+    }
+}
+
+/// Data names what it named. Addresses of code are left out; those of what is gone are, too.
+fn check_relocs(pairing: &Pairing<'_>, old: SectionIndex, new: SectionIndex) -> Check {
+    let (a, b) = (pairing.old.elf(), pairing.new.elf());
+    let is_code = |elf: &ElfObject, reloc: &&Reloc| {
+        let symbol = elf.symbols.get(reloc.symbol);
+        let section = symbol.and_then(|symbol| elf.sections.get(symbol.section()?));
+        section.is_some_and(Section::is_code)
+    };
+    let name = || b.section_id(new).name;
+    let mut rest: Vec<&Reloc> = b.relocations_for(new).filter(|reloc| !is_code(b, reloc)).collect();
+    rest.sort_by_key(|reloc| reloc.offset);
+    let mut rest = rest.into_iter().peekable();
+    let mut known: Vec<&Reloc> =
+        a.relocations_for(old).filter(|reloc| !is_code(a, reloc)).collect();
+    known.sort_by_key(|reloc| reloc.offset);
+    for reloc in known {
+        let Some((_, offset)) = pairing.moved(old, reloc.offset) else { continue };
+        let is_same = |after: &&Reloc| {
+            let symbols = a.symbols.get(reloc.symbol).zip(b.symbols.get(after.symbol));
+            after.offset == offset
+                && (after.r_type, after.addend) == (reloc.r_type, reloc.addend)
+                && symbols.is_some_and(|(a, b)| same_symbol(pairing, a, b))
+        };
+        if rest.next_if(|after| is_same(after)).is_none() {
+            return Err(Mismatch::new(name(), Some(offset), "another relocation, or none"));
+        }
+    }
+    match rest.next() {
+        None => Ok(()),
+        Some(more) => Err(Mismatch::new(name(), Some(more.offset), "a relocation that is new")),
+    }
+}
+
+/// Whether two symbols of data, or of what is not in the object, stand for the same.
+fn same_symbol(pairing: &Pairing<'_>, a: &Symbol, b: &Symbol) -> bool {
+    let fields = |s: &Symbol| (s.kind, s.bind, s.other);
+    let place = match (a.place, b.place) {
+        (SymbolPlace::Section(section), SymbolPlace::Section(new)) => {
+            let end = pairing.old.elf().sections.get(section).and_then(Section::content_size);
+            match pairing.moved(section, a.value) {
+                Some(moved) => moved == (new, b.value),
+                // At the end of what was cut.
+                None => end == Some(a.value) && pairing.sections.get(&section) == Some(&new),
+            }
+        }
+        (a, b) => a == b,
+    };
+    let value = matches!(a.place, SymbolPlace::Section(_)) || a.value == b.value;
+    a.name == b.name && fields(a) == fields(b) && a.size == b.size && place && value
+}
+
+/// Where a function is.
+#[derive(Clone, Copy)]
+struct Extent {
+    section: SectionIndex,
+    /// Bytes from the section's start.
+    start: u64,
+    /// Bytes.
+    size: u64,
+}
+
+impl Extent {
+    fn of(object: &crate::Object, func: Func) -> Option<Extent> {
+        let link = object.links().funcs.get(func)?;
+        let size = u64::from(object.program().funcs.get(func)?.original_slots) * 8;
+        Some(Extent { section: link.section, start: u64::from(link.start) * 8, size })
+    }
+}
+
+/// Symbols, and what of them may go.
+struct Symbols<'s> {
+    pairing: &'s Pairing<'s>,
+    /// The functions that stay, by section and start in the old object: there, and in the new one.
+    funcs: BTreeMap<(SectionIndex, u64), (Extent, Extent)>,
+    /// The bytes of variables that nobody can set any more, in order and apart.
+    sealed: BTreeMap<SectionIndex, Vec<Range<u64>>>,
+    /// The sections in which symbols overlap: what goes with one of them need not be cut.
+    overlapping: BTreeSet<SectionIndex>,
+}
+
+/// Every symbol is one that was there, where it should be; those of functions that others see,
+/// of maps and of variables that can be set are all there.
+fn check_symbols(pairing: &Pairing<'_>) -> Check {
+    let (old, new) = (pairing.old.elf(), pairing.new.elf());
+    let symbols = Symbols::of(pairing);
+    let is_named = |symbol: &&Symbol| symbol.kind != SymbolKind::Section;
+    let mut rest = old.symbols.values().skip(1).filter(is_named);
+    let strange = old.symbols.values().filter(|s| s.kind == SymbolKind::Section && s.value != 0);
+    let strange: BTreeSet<(Option<SectionIndex>, u64)> = strange
+        .map(|s| (s.section().and_then(|at| pairing.sections.get(&at).copied()), s.value))
+        .collect();
+    for symbol in new.symbols.values().skip(1) {
+        if symbol.kind == SymbolKind::Section {
+            // Relocations count from it as from the section's start.
+            if symbol.value != 0 && !strange.contains(&(symbol.section(), symbol.value)) {
+                let problem = "the symbol of a section is not at its start";
+                return Err(Mismatch::new(".symtab", None, problem));
+            }
+            continue;
+        }
+        loop {
+            let Some(before) = rest.next() else {
+                let name = String::from_utf8_lossy(&symbol.name);
+                let problem = format!("the symbol {name} is another one");
+                return Err(Mismatch::new(".symtab", None, problem));
+            };
+            if symbols.same(before, symbol) {
+                break;
+            }
+            symbols.check_dropped(before)?;
+        }
+    }
+    rest.try_for_each(|symbol| symbols.check_dropped(symbol))
+}
+
+impl<'s> Symbols<'s> {
+    fn of(pairing: &'s Pairing<'s>) -> Self {
+        let funcs = pairing.funcs.iter().filter_map(|(a, b)| {
+            let (old, new) = (Extent::of(pairing.old, *a)?, Extent::of(pairing.new, *b)?);
+            Some(((old.section, old.start), (old, new)))
+        });
+        let funcs = funcs.collect();
+        let mut sealed: BTreeMap<SectionIndex, Vec<Range<u64>>> = BTreeMap::new();
+        let variables = pairing.made.variables;
+        for variable in variables.iter().filter(|variable| variables.is_sealed(variable)) {
+            if let Some(index) = pairing.names.get(variable.section.as_bytes()) {
+                sealed.entry(*index).or_default().push(variable.bytes());
+            }
+        }
+        sealed.values_mut().for_each(|ranges| *ranges = merged(std::mem::take(ranges)));
+        Symbols { pairing, funcs, sealed, overlapping: overlapping(pairing.old.elf()) }
+    }
+
+    fn is_code(&self, symbol: &Symbol) -> bool {
+        let section = symbol.section().and_then(|at| self.pairing.old.elf().sections.get(at));
+        section.is_some_and(Section::is_code)
+    }
+
+    fn same(&self, a: &Symbol, b: &Symbol) -> bool {
+        if !self.is_code(a) {
+            return same_symbol(self.pairing, a, b);
+        }
+        let fields = |s: &Symbol| (s.kind, s.bind, s.other);
+        let (Some(old), Some(new)) = (a.section(), b.section()) else { return false };
+        let place = match self.funcs.get(&(old, a.value)) {
+            Some((before, after)) if a.kind == SymbolKind::Func => {
+                let whole = a.size == before.size;
+                let expected = if whole { after.size } else { a.size };
+                // A symbol can end within its function, or behind it.
+                let same_size = b.size == expected || (!whole && a.size != 0);
+                (after.section, after.start) == (new, b.value) && same_size
+            }
+            // A label.
+            _ => true,
+        };
+        a.name == b.name
+            && fields(a) == fields(b)
+            && self.pairing.sections.get(&old) == Some(&new)
+            && place
+    }
+
+    /// A symbol may go with what it stands for, and if nobody is to set its variable any more.
+    fn check_dropped(&self, symbol: &Symbol) -> Check {
+        let section = symbol.section().filter(|at| self.pairing.sections.contains_key(at));
+        let Some(index) = section else { return Ok(()) };
+        let stays = if self.is_code(symbol) {
+            let is_function = symbol.kind == SymbolKind::Func && symbol.is_global();
+            is_function && self.funcs.contains_key(&(index, symbol.value))
+        } else {
+            let ranges = self.sealed.get(&index).map_or(&[][..], Vec::as_slice);
+            let at = ranges.partition_point(|range| range.end <= symbol.value);
+            let is_sealed = ranges.get(at).is_some_and(|range| range.start <= symbol.value);
+            let end = symbol.value.saturating_add(symbol.size.max(1));
+            !is_sealed
+                && !self.overlapping.contains(&index)
+                && self.pairing.stays(index, &(symbol.value..end))
+        };
+        if !stays {
+            return Ok(());
+        }
+        let name = String::from_utf8_lossy(&symbol.name);
+        let problem = format!("the symbol {name} is missing");
+        let section = self.pairing.old.elf().section_id(index).name;
+        Err(Mismatch::new(section, Some(symbol.value), problem))
+    }
+}
+
+fn overlapping(elf: &ElfObject) -> BTreeSet<SectionIndex> {
+    let sized = elf.symbols.values().filter(|symbol| symbol.size > 0);
+    let mut places: Vec<(SectionIndex, u64, u64)> = sized
+        .filter_map(|s| Some((s.section()?, s.value, s.value.saturating_add(s.size))))
+        .collect();
+    places.sort_unstable();
+    places.dedup();
+    let pairs = places.iter().zip(places.iter().skip(1));
+    pairs.filter(|(a, b)| a.0 == b.0 && b.1 < a.2).map(|(a, _)| a.0).collect()
+}

@@ -1,0 +1,223 @@
+//! Types, which are compared by what they say and not by their numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Check, Mismatch, Pairing};
+use crate::Object;
+use crate::btf::{Btf, CoreRelo, DataSec, Kind, StrOff, TypeId};
+
+/// The types of the old and the new object.
+pub(super) struct Types<'t> {
+    pair: Option<(&'t Btf, &'t Btf)>,
+    /// Both objects have types, or neither has.
+    agree: bool,
+    /// Nothing was changed, so that numbers can be compared.
+    unchanged: bool,
+    /// Pairs that say the same if all of these do.
+    seen: BTreeSet<(TypeId, TypeId)>,
+}
+
+impl<'t> Types<'t> {
+    pub fn of(old: &'t Object, new: &'t Object) -> Self {
+        let (old, new) = (old.btf(), new.btf());
+        let agree = old.is_some() == new.is_some();
+        Self { pair: old.zip(new), agree, unchanged: old == new, seen: BTreeSet::new() }
+    }
+
+    pub fn same_string(&self, a: StrOff, b: StrOff) -> bool {
+        match self.pair {
+            Some((old, new)) => old.bytes(a) == new.bytes(b),
+            None => self.agree,
+        }
+    }
+
+    pub fn same_core(&mut self, a: &CoreRelo, b: &CoreRelo) -> bool {
+        a.kind == b.kind
+            && a.extra == b.extra
+            && self.same_string(a.access_str_off, b.access_str_off)
+            && self.same(a.type_id, b.type_id)
+    }
+
+    /// Whether two types say the same, and all that they refer to.
+    pub fn same(&mut self, a: TypeId, b: TypeId) -> bool {
+        let Some((old, new)) = self.pair else { return self.agree };
+        if self.unchanged {
+            return a == b;
+        }
+        let mut work = vec![(a, b)];
+        while let Some((a, b)) = work.pop() {
+            if !self.seen.insert((a, b)) {
+                continue;
+            }
+            let (x, y) = (old.ty(a), new.ty(b));
+            let same = old.contains(a) == new.contains(b)
+                && old.bytes(x.name) == new.bytes(y.name)
+                // The kernel wants 0 where there is no name.
+                && (x.name.0 != 0 || y.name.0 == 0)
+                && x.flag == y.flag
+                && same_shape((old, &x.kind), (new, &y.kind));
+            if !same {
+                return false;
+            }
+            if matches!(x.kind, Kind::DataSec(_)) {
+                // Its variables can be fewer, and are compared for themselves.
+                continue;
+            }
+            let (mut left, mut right) = (Vec::new(), Vec::new());
+            x.kind.for_each_ref(|ty| left.push(ty));
+            y.kind.for_each_ref(|ty| right.push(ty));
+            if left.len() != right.len() {
+                return false;
+            }
+            work.extend(left.into_iter().zip(right));
+        }
+        true
+    }
+
+    /// What is left of the variables of each section lies where it should, with its type.
+    pub fn check_sections(&mut self, pairing: &Pairing<'_>) -> Check {
+        let Some((old, new)) = self.pair else {
+            let problem = "types have come or gone";
+            return if self.agree { Ok(()) } else { Err(Mismatch::new(".BTF", None, problem)) };
+        };
+        let (before, after) = (data_sections(old), data_sections(new));
+        for (name, section) in &after {
+            let text = String::from_utf8_lossy(name);
+            let Some(known) = before.get(name) else {
+                return Err(Mismatch::new(".BTF", None, format!("a DATASEC {text} is new")));
+            };
+            let index = pairing.names.get(name).copied();
+            let index = index.filter(|index| pairing.sections.contains_key(index));
+            let moved = |offset: u32| match index {
+                // Clang leaves 0 for what the symbol tells.
+                Some(index) if offset != 0 => {
+                    pairing.moved(index, offset.into()).map(|(_, offset)| offset)
+                }
+                _ => Some(offset.into()),
+            };
+            let mut rest = known.vars.iter();
+            for var in &section.vars {
+                let before = rest.find(|before| {
+                    moved(before.offset) == Some(var.offset.into())
+                        && before.size == var.size
+                        && old.bytes(old.ty(before.var).name) == new.bytes(new.ty(var.var).name)
+                });
+                if !before.is_some_and(|before| self.same(before.var, var.var)) {
+                    let problem = format!("{} is another variable", new.name(var.var));
+                    return Err(Mismatch::new(text, Some(var.offset.into()), problem));
+                }
+            }
+            let gone = index.map_or(0, |index| pairing.cut_bytes(index));
+            // Compilers leave 0.
+            let gone = if known.size == 0 { 0 } else { gone };
+            if u64::from(known.size) != u64::from(section.size) + gone {
+                return Err(Mismatch::new(
+                    ".BTF",
+                    None,
+                    format!("DATASEC {text} has another size"),
+                ));
+            }
+        }
+        check_symbols(pairing, (old, &before), (new, &after))
+    }
+
+    /// Functions and variables that stay keep their tags, and get no other.
+    pub fn check_tags(&self) -> Check {
+        let Some((old, new)) = self.pair.filter(|_| !self.unchanged) else { return Ok(()) };
+        let stays: BTreeSet<Named> = new.own_types().filter_map(|(id, _)| named(new, id)).collect();
+        let (mut before, after) = (tags(old), tags(new));
+        before.retain(|(target, _, _), _| stays.contains(target));
+        match before == after {
+            true => Ok(()),
+            false => Err(Mismatch::new(".BTF", None, "declarations have other tags")),
+        }
+    }
+}
+
+type DataSections<'t> = BTreeMap<&'t [u8], &'t DataSec>;
+
+/// The last DATASEC of each name: the first ones go first.
+fn data_sections(btf: &Btf) -> DataSections<'_> {
+    let sections = btf.own_types().filter_map(|(_, ty)| match &ty.kind {
+        Kind::DataSec(section) => Some((btf.bytes(ty.name), section)),
+        _ => None,
+    });
+    sections.collect()
+}
+
+/// Loaders find a variable by its symbol and by its VAR: both stay, or neither.
+fn check_symbols(
+    pairing: &Pairing<'_>,
+    (old, before): (&Btf, &DataSections<'_>),
+    (new, after): (&Btf, &DataSections<'_>),
+) -> Check {
+    fn names<'t>(btf: &'t Btf, sections: &DataSections<'t>) -> BTreeSet<(&'t [u8], &'t [u8])> {
+        let vars = sections.iter().flat_map(|(name, s)| s.vars.iter().map(move |var| (*name, var)));
+        vars.map(|(section, var)| (section, btf.bytes(btf.ty(var.var).name))).collect()
+    }
+    let (before, after) = (names(old, before), names(new, after));
+    for symbol in pairing.new.elf().symbols.values() {
+        let section = symbol.section().and_then(|index| pairing.new.elf().sections.get(index));
+        let Some(section) = section else { continue };
+        let var = (section.name.as_slice(), symbol.name.as_slice());
+        if !symbol.name.is_empty() && before.contains(&var) && !after.contains(&var) {
+            let name = String::from_utf8_lossy(&section.name);
+            return Err(Mismatch::new(name, Some(symbol.value), "a symbol has lost its VAR"));
+        }
+    }
+    Ok(())
+}
+
+/// A function or a variable: the kind and the name.
+type Named = (&'static str, Vec<u8>);
+
+fn named(btf: &Btf, id: TypeId) -> Option<Named> {
+    let ty = btf.ty(id);
+    let kind = matches!(ty.kind, Kind::Func { .. } | Kind::Var { .. }).then(|| ty.kind.name())?;
+    Some((kind, btf.bytes(ty.name).to_vec()))
+}
+
+/// How often each function and variable has each tag at each component.
+fn tags(btf: &Btf) -> BTreeMap<(Named, i32, Vec<u8>), usize> {
+    let mut found = BTreeMap::new();
+    for (_, ty) in btf.own_types() {
+        if let Kind::DeclTag { target, component } = ty.kind
+            && let Some(target) = named(btf, target)
+        {
+            *found.entry((target, component, btf.bytes(ty.name).to_vec())).or_default() += 1;
+        }
+    }
+    found
+}
+
+/// Whether two types say the same, but for their names and what they refer to.
+fn same_shape((old, a): (&Btf, &Kind), (new, b): (&Btf, &Kind)) -> bool {
+    let same = |a: StrOff, b: StrOff| old.bytes(a) == new.bytes(b);
+    match (a, b) {
+        (Kind::Int(a), Kind::Int(b)) => a == b,
+        (Kind::Array(a), Kind::Array(b)) => a.count == b.count,
+        (Kind::Struct(a), Kind::Struct(b)) | (Kind::Union(a), Kind::Union(b)) => {
+            (a.size, a.has_bitfields, a.members.len()) == (b.size, b.has_bitfields, b.members.len())
+                && a.members.iter().zip(&b.members).all(|(a, b)| {
+                    (a.bit_offset, a.bitfield) == (b.bit_offset, b.bitfield) && same(a.name, b.name)
+                })
+        }
+        (Kind::Enum(a), Kind::Enum(b)) | (Kind::Enum64(a), Kind::Enum64(b)) => {
+            (a.size, a.signed, a.values.len()) == (b.size, b.signed, b.values.len())
+                && a.values
+                    .iter()
+                    .zip(&b.values)
+                    .all(|(a, b)| a.value == b.value && same(a.name, b.name))
+        }
+        (Kind::Fwd { .. }, Kind::Fwd { .. }) => a == b,
+        (Kind::Func { linkage: a, .. }, Kind::Func { linkage: b, .. })
+        | (Kind::Var { linkage: a, .. }, Kind::Var { linkage: b, .. }) => a == b,
+        (Kind::FuncProto(a), Kind::FuncProto(b)) => {
+            a.params.len() == b.params.len()
+                && a.params.iter().zip(&b.params).all(|(a, b)| same(a.name, b.name))
+        }
+        (Kind::Float { size: a }, Kind::Float { size: b }) => a == b,
+        (Kind::DeclTag { component: a, .. }, Kind::DeclTag { component: b, .. }) => a == b,
+        (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
+    }
+}

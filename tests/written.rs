@@ -1,0 +1,173 @@
+//! What is written is compared with what was proven: damage to it is refused.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use bpfold::elf::SectionKind;
+use bpfold::fuzzing::damage::{Damaged, flip_bits};
+use bpfold::{Error, Fold, Object};
+
+/// The sections of a file: bytes from its start, and names.
+fn sections(file: &[u8]) -> Vec<(Range<usize>, String)> {
+    let object = Object::parse(file).unwrap();
+    let elf = object.elf();
+    let order = if file[5] == 1 { u64::from_le_bytes } else { u64::from_be_bytes };
+    let word = |at: usize| order(file[at..at + 8].try_into().unwrap()) as usize;
+    // e_shoff; sh_offset and sh_size of headers of 64 bytes.
+    let headers = word(40);
+    let named = elf
+        .sections
+        .iter()
+        .filter(|(_, section)| !matches!(section.kind, SectionKind::Null | SectionKind::NoBits));
+    let named = named.map(|(index, section)| {
+        let header = headers + 64 * index.0 as usize;
+        let start = word(header + 24);
+        let name = String::from_utf8_lossy(&section.name).into_owned();
+        (start..start + word(header + 32), name)
+    });
+    named.collect()
+}
+
+/// For each section the number of flips, and those that were not refused.
+fn by_section(damaged: &Damaged, step: usize) -> BTreeMap<String, (usize, Vec<(usize, u8)>)> {
+    let sections = sections(&damaged.bytes);
+    let name = |at: usize| {
+        let section = sections.iter().find(|(bytes, _)| bytes.contains(&at));
+        section.map_or("headers", |(_, name)| name.as_str()).to_owned()
+    };
+    let mut found: BTreeMap<String, (usize, Vec<(usize, u8)>)> = BTreeMap::new();
+    for at in (0..damaged.bytes.len()).filter(|at| at % step == 0) {
+        found.entry(name(at)).or_default().0 += 8;
+    }
+    for &(at, bit) in &damaged.accepted {
+        found.get_mut(&name(at)).unwrap().1.push((at, bit));
+    }
+    found
+}
+
+/// Flips every bit of every `step`th byte. What loaders read as code, data, maps, relocations or
+/// licence, and the record of values, is refused, unless it is read as the same program; of the
+/// types, so is nearly everything.
+fn refuses_damage(name: &str, step: usize) {
+    let path = format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
+    let object = Object::parse(&std::fs::read(path).unwrap()).unwrap();
+    let damaged =
+        flip_bits(Fold::new(&object).unwrap().freeze_all(), &|at| at % step == 0).unwrap();
+    let written = Object::parse(&damaged.bytes).unwrap();
+    let mut types = (0, 0);
+    for (section, (flips, accepted)) in by_section(&damaged, step) {
+        match section.as_str() {
+            // Names of tables and labels; padding; what no loader reads.
+            ".strtab" | ".shstrtab" | ".symtab" | ".llvm_addrsig" | ".comment" | "headers" => {}
+            _ if section.contains(".debug_") && section != ".debug_bpfold" => {}
+            ".BTF" | ".BTF.ext" => types = (types.0 + flips, types.1 + accepted.len()),
+            _ => {
+                for (at, bit) in accepted {
+                    let mut file = damaged.bytes.clone();
+                    file[at] ^= 1 << bit;
+                    let read = Object::parse(&file).unwrap();
+                    assert_eq!(read.program(), written.program(), "{name} {section} {at:#x} {bit}");
+                    assert!(section.starts_with(".rel"), "{name} {section} {at:#x} {bit}");
+                }
+            }
+        }
+    }
+    let (flips, accepted) = types;
+    assert!(accepted * 100 <= flips, "{name}: {accepted} of {flips} in types");
+}
+
+#[test]
+fn damage_to_code_that_calls_and_names_functions() {
+    refuses_damage("examples/callbacks.bpf.o", 13);
+}
+
+#[test]
+fn damage_to_maps_and_programs_that_are_left() {
+    refuses_damage("examples/agent.bpf.o", 17);
+    refuses_damage("tests/objects/prune.o", 11);
+    refuses_damage("tests/objects/prune-legacy.o", 11);
+}
+
+#[test]
+fn damage_to_what_is_cut_and_sealed() {
+    refuses_damage("tests/objects/constants-el.o", 13);
+    refuses_damage("tests/objects/constants-eb.o", 17);
+    refuses_damage("tests/objects/sealing.o", 7);
+}
+
+#[test]
+fn damage_to_records_of_relocations() {
+    refuses_damage("tests/objects/core.o", 13);
+}
+
+#[test]
+fn damage_to_what_is_carried() {
+    refuses_damage("tests/objects/places.o", 11);
+    refuses_damage("tests/objects/places-be.o", 13);
+    refuses_damage("tests/objects/mini-gcc.o", 5);
+}
+
+#[test]
+fn the_error_says_where() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects/sealing.o");
+    let object = Object::parse(&std::fs::read(path).unwrap()).unwrap();
+    let error = bpfold::fuzzing::damage::error_of_flip(Fold::new(&object).unwrap(), b"license");
+    let Error::Written { section, offset, .. } = &error else { panic!("{error}") };
+    assert_eq!((section.as_str(), *offset), ("license", Some(0)));
+    assert_eq!(
+        error.to_string(),
+        "what is written differs from what was proven, at license + 0x0: another byte"
+    );
+}
+
+/// An object of the tests, changed in its model before it is read.
+fn changed(name: &str, change: impl FnOnce(&mut bpfold::elf::ElfObject)) -> Object {
+    let path = format!("{}/tests/objects/{name}", env!("CARGO_MANIFEST_DIR"));
+    let mut elf = Object::parse(&std::fs::read(path).unwrap()).unwrap().elf().clone();
+    change(&mut elf);
+    Object::parse(&elf.write().unwrap()).unwrap()
+}
+
+/// BTF tells of the variables of sections by their names, so it does not tell what is in which.
+#[test]
+fn of_two_sections_with_one_name_nothing_is_folded() {
+    let object = changed("sealing.o", |elf| {
+        let license = elf.section_by_name("license").unwrap();
+        elf.sections[license].name = b".rodata".to_vec();
+    });
+    let variables = object.variables().unwrap();
+    assert_eq!(variables.iter().filter(|variable| variable.section == ".rodata").count(), 0);
+    let folded = Fold::new(&object).unwrap().freeze_all().run().unwrap();
+    assert!(folded.report.loads.iter().all(|load| load.section == ".rodata.alone"));
+    let after = Object::parse(&folded.bytes).unwrap();
+    for name in ["limit", "left_open", "table", "pointed", "_license"] {
+        assert!(after.elf().symbol_by_name(name).is_some(), "{name}");
+    }
+}
+
+/// The immediate would count from both symbols.
+#[test]
+fn a_variable_that_an_instruction_names_with_another_keeps_its_symbol() {
+    use bpfold::elf::SectionData;
+    let mut named = Vec::new();
+    let object = changed("sealing.o", |elf| {
+        let code = elf.section_by_name("socket").unwrap();
+        let table = elf.relocation_sections(code).next().unwrap();
+        let rodata = elf.section_by_name(".rodata").unwrap();
+        let (other, symbol) =
+            elf.symbols_in(rodata).find(|(_, symbol)| symbol.value > 0 && symbol.size > 0).unwrap();
+        named.push(symbol.name.clone());
+        let SectionData::Relocations(relocs) = &mut elf.sections[table].data else { panic!() };
+        let at =
+            relocs.iter().position(|reloc| elf.symbols[reloc.symbol].name == b"limit").unwrap();
+        relocs.insert(at + 1, bpfold::elf::Reloc { symbol: other, ..relocs[at] });
+        named.push(b"limit".to_vec());
+    });
+    let folded = Fold::new(&object).unwrap().freeze_all().run().unwrap();
+    let after = Object::parse(&folded.bytes).unwrap();
+    for name in named {
+        assert!(after.elf().symbol_by_name(&name).is_some(), "{}", String::from_utf8_lossy(&name));
+    }
+}
