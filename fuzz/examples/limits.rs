@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         for (name, make) in hostile::INPUTS {
             if name.contains(&only) {
                 let input = make(size);
-                tell(name, input.len(), measured(bpfold::fuzzing::object::check, &input));
+                tell(name, size.min(input.len()), measured(bpfold::fuzzing::object::check, &input));
             }
         }
     } else if let Some((_, check)) = TARGETS.iter().find(|(name, _)| *name == target) {

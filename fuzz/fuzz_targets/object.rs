@@ -1,3 +1,6 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| bpfold_fuzz::bounded(bpfold::fuzzing::object::check, data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bpfold_fuzz::bounded(
+    bpfold::fuzzing::object::check,
+    data
+));

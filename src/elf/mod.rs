@@ -34,6 +34,8 @@ pub use section::{
 };
 pub use symbol::{Symbol, SymbolBind, SymbolIndex, SymbolKind, SymbolPlace};
 
+use std::collections::BTreeMap;
+
 use bpfold_passes::entity::EntityVec;
 
 use layout::Layout;
@@ -148,6 +150,30 @@ impl ElfObject {
                 _ => None,
             })
             .flatten()
+    }
+
+    /// [`ElfObject::relocations_for`] of every section that has relocations.
+    pub fn relocations_by_section(&self) -> BTreeMap<SectionIndex, Vec<&Reloc>> {
+        let mut found: BTreeMap<SectionIndex, Vec<&Reloc>> = BTreeMap::new();
+        for section in self.sections.values() {
+            if let (SectionInfo::Section(target), Some(relocs)) =
+                (section.info, section.relocations())
+            {
+                found.entry(target).or_default().extend(relocs);
+            }
+        }
+        found
+    }
+
+    /// [`ElfObject::symbols_in`] of every section that has symbols.
+    pub fn symbols_by_section(&self) -> BTreeMap<SectionIndex, Vec<(SymbolIndex, &Symbol)>> {
+        let mut found: BTreeMap<SectionIndex, Vec<(SymbolIndex, &Symbol)>> = BTreeMap::new();
+        for (index, symbol) in self.symbols.iter() {
+            if let SymbolPlace::Section(section) = symbol.place {
+                found.entry(section).or_default().push((index, symbol));
+            }
+        }
+        found
     }
 
     /// The symbols placed in `section`, in the order of the symbol table.

@@ -19,11 +19,12 @@ pub(super) fn find(
     links: &Links,
 ) -> Result<Vec<CodeAddress>, LiftError> {
     let mut list = Vec::new();
+    let relocs = elf.relocations_by_section();
     for (index, section) in elf.sections.iter() {
         if section.is_code() || is_stale_with_code(section) || is_btf(section) {
             continue;
         }
-        for reloc in elf.relocations_for(index) {
+        for reloc in relocs.get(&index).into_iter().flatten() {
             let form = match reloc.r_type {
                 R_BPF_64_64 | R_BPF_64_ABS64 => AddressForm::Addend64(reloc.symbol),
                 R_BPF_64_32 | R_BPF_64_ABS32 => AddressForm::Addend32(reloc.symbol),

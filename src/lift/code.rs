@@ -50,15 +50,22 @@ pub(super) struct Code {
 impl Code {
     /// The sections of code that are not empty.
     pub fn read_all(elf: &ElfObject) -> Result<Vec<Code>, LiftError> {
+        let relocs = elf.relocations_by_section();
+        let relocs = |index| relocs.get(&index).map_or(&[][..], Vec::as_slice);
         let sections = elf.sections.iter().filter(|(_, section)| section.is_code());
         sections
             .filter_map(|(index, section)| Some((index, section.bytes()?)))
             .filter(|(_, bytes)| !bytes.is_empty())
-            .map(|(index, bytes)| Code::read(elf, index, bytes))
+            .map(|(index, bytes)| Code::read(elf, index, bytes, relocs(index)))
             .collect()
     }
 
-    fn read(elf: &ElfObject, index: SectionIndex, bytes: &[u8]) -> Result<Code, LiftError> {
+    fn read(
+        elf: &ElfObject,
+        index: SectionIndex,
+        bytes: &[u8],
+        relocs: &[&Reloc],
+    ) -> Result<Code, LiftError> {
         let id = elf.section_id(index);
         if !bytes.len().is_multiple_of(RawInsn::SIZE) {
             return Err(LiftError::CodeSize { section: id, size: bytes.len() });
@@ -83,7 +90,7 @@ impl Code {
             code.insns.push(Insn { slot, raw, next_imm, op: decode(rest), relocs: Vec::new() });
             rest = if next_imm.is_some() { after.get(1..).unwrap_or_default() } else { after };
         }
-        for reloc in elf.relocations_for(index) {
+        for &reloc in relocs {
             if reloc.addend.is_some() {
                 return Err(LiftError::Addend { section: code.id, offset: reloc.offset });
             }

@@ -17,6 +17,9 @@ use crate::elf::{ElfObject, SectionIndex, Symbol, SymbolBind, SymbolIndex, Symbo
 /// static.
 const RESTRICTED: [u8; 2] = [1, 2];
 
+/// The symbols of each section.
+type Symbols<'e> = BTreeMap<SectionIndex, Vec<(SymbolIndex, &'e Symbol)>>;
+
 /// Finds the functions of all sections. They have no code yet.
 pub(super) fn find(
     elf: &ElfObject,
@@ -25,7 +28,8 @@ pub(super) fn find(
     records: &Records,
     (starts, links): (&Starts, &mut Links),
 ) -> Result<EntityVec<Func, Function>, LiftError> {
-    let mut cuts = cuts(elf, codes, records, links.addends)?;
+    let symbols = elf.symbols_by_section();
+    let mut cuts = cuts(elf, codes, &symbols, records, links.addends)?;
     for code in codes {
         let more = starts.get(&code.index).into_iter().flatten();
         let heads = more.copied().filter(|slot| code.is_head(*slot));
@@ -49,7 +53,8 @@ pub(super) fn find(
                 })
                 .filter(|name| !name.is_empty())
                 .unwrap_or_else(|| format!("{}+{:#x}", code.id.name, byte_offset(start)));
-            let linkage = linkage(elf, code, start, symbol.map(|(_, symbol)| symbol));
+            let symbol_of = symbol.map(|(_, symbol)| symbol);
+            let linkage = linkage(&symbols, code, start, symbol_of);
             let mut function = Function::new(name, linkage);
             function.original_slots = end - start;
             let func = funcs.push(function);
@@ -66,7 +71,7 @@ pub(super) fn find(
         links.code.push(section);
     }
     promote_lone_function(&mut funcs);
-    links.symbols = symbols(elf, codes, links);
+    links.symbols = code_symbols(&symbols, codes, links);
     Ok(funcs)
 }
 
@@ -83,6 +88,7 @@ fn promote_lone_function(funcs: &mut EntityVec<Func, Function>) {
 fn cuts(
     elf: &ElfObject,
     codes: &[Code],
+    symbols: &Symbols<'_>,
     records: &Records,
     addends: Addends,
 ) -> Result<Starts, LiftError> {
@@ -90,7 +96,7 @@ fn cuts(
     for code in codes {
         let set = cuts.entry(code.index).or_default();
         set.insert(0);
-        for (_, symbol) in elf.symbols_in(code.index) {
+        for (_, symbol) in symbols.get(&code.index).into_iter().flatten() {
             if symbol.kind == SymbolKind::Func {
                 cut_at_symbol(code, symbol, set)?;
             }
@@ -153,7 +159,7 @@ fn naming_symbols(elf: &ElfObject) -> BTreeMap<(SectionIndex, u64), (SymbolIndex
     named
 }
 
-fn linkage(elf: &ElfObject, code: &Code, start: u32, symbol: Option<&Symbol>) -> Linkage {
+fn linkage(symbols: &Symbols<'_>, code: &Code, start: u32, symbol: Option<&Symbol>) -> Linkage {
     let subprograms = code.id.name == ".text";
     match symbol {
         Some(symbol) if symbol.bind == SymbolBind::Local => Linkage::Static,
@@ -162,7 +168,7 @@ fn linkage(elf: &ElfObject, code: &Code, start: u32, symbol: Option<&Symbol>) ->
         Some(_) => Linkage::Global,
         None => {
             let nameless = || {
-                let mut symbols = elf.symbols_in(code.index);
+                let mut symbols = symbols.get(&code.index).into_iter().flatten();
                 !symbols.any(|(_, symbol)| symbol.kind == SymbolKind::Func)
             };
             if start == 0 && !subprograms && nameless() { Linkage::Entry } else { Linkage::Static }
@@ -172,10 +178,10 @@ fn linkage(elf: &ElfObject, code: &Code, start: u32, symbol: Option<&Symbol>) ->
 
 /// The symbols in code other than those of sections. A label inside an instruction counts
 /// for the instruction after it.
-fn symbols(elf: &ElfObject, codes: &[Code], links: &Links) -> Vec<CodeSymbol> {
+fn code_symbols(symbols: &Symbols<'_>, codes: &[Code], links: &Links) -> Vec<CodeSymbol> {
     let mut list = Vec::new();
     for code in codes {
-        for (index, symbol) in elf.symbols_in(code.index) {
+        for &(index, symbol) in symbols.get(&code.index).into_iter().flatten() {
             if symbol.kind == SymbolKind::Section {
                 continue;
             }

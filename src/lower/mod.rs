@@ -14,7 +14,7 @@ use bpfold_passes::isa::RawInsn;
 use crate::btf::BtfExt;
 use crate::draft::live_relocs;
 use crate::elf::{ElfObject, Endian, Reloc, SectionIndex, SymbolBind, SymbolIndex, SymbolKind};
-use crate::lift::links::{AddressForm, CodeAddress, Links};
+use crate::lift::links::{AddressForm, CodeAddress, CodeSection, Links};
 use crate::lift::{Lifted, Starts, is_stale_with_code};
 use encode::Encoder;
 pub use error::LowerError;
@@ -53,13 +53,14 @@ pub fn lower(
     let layout = Layout::new(program, links)?;
     let mut new = elf.clone();
     let mut changed = false;
+    let before = elf.relocations_by_section();
     for section in &links.code {
-        let (code, relocs) = section_code(elf, links, program, &layout, section.index)?;
+        let (code, relocs) = section_code(elf, links, program, &layout, section)?;
         if elf.sections.get(section.index).and_then(|section| section.bytes()) != Some(&code) {
             changed = true;
             new.set_section_data(section.index, code)?;
         }
-        if sorted_relocs(elf, section.index) != relocs {
+        if sorted(before.get(&section.index)) != relocs {
             changed = true;
             new.replace_relocations(section.index, relocs)?;
         }
@@ -96,15 +97,21 @@ fn section_code(
     links: &Links,
     program: &Program,
     layout: &Layout,
-    index: SectionIndex,
+    section: &CodeSection,
 ) -> Result<(Vec<u8>, Vec<Reloc>), LowerError> {
     let mut code = Vec::new();
     let mut relocs = Vec::new();
-    let funcs = links.code.iter().filter(|section| section.index == index);
-    for &func in funcs.flat_map(|section| &section.funcs) {
+    for &func in &section.funcs {
         let body = &layout.bodies[func];
-        let encoder =
-            Encoder { elf, links, program, layout, func, section: index, start: body.start };
+        let encoder = Encoder {
+            elf,
+            links,
+            program,
+            layout,
+            func,
+            section: section.index,
+            start: body.start,
+        };
         for item in &body.items {
             let encoded = encoder.encode(item)?;
             code.extend(encoded.raw.to_bytes(program.endian));
@@ -117,8 +124,8 @@ fn section_code(
     Ok((code, relocs))
 }
 
-fn sorted_relocs(elf: &ElfObject, section: SectionIndex) -> Vec<Reloc> {
-    let mut relocs: Vec<Reloc> = elf.relocations_for(section).copied().collect();
+fn sorted(relocs: Option<&Vec<&Reloc>>) -> Vec<Reloc> {
+    let mut relocs: Vec<Reloc> = relocs.into_iter().flatten().copied().copied().collect();
     relocs.sort_by_key(|reloc| reloc.offset);
     relocs
 }

@@ -178,8 +178,9 @@ fn count<R: BtfRecord>(table: &Table<R>) -> usize {
 }
 
 fn code_relocs(object: &Object, elf: &ElfObject) -> usize {
+    let relocs = elf.relocations_by_section();
     let code = object.links().code.iter();
-    code.map(|section| elf.relocations_for(section.index).count()).sum()
+    code.filter_map(|section| relocs.get(&section.index)).map(Vec::len).sum()
 }
 
 fn load(

@@ -16,6 +16,8 @@ use crate::record;
 
 /// Compares all sections but those of code and types, and all symbols.
 pub(super) fn check(pairing: &Pairing<'_>) -> Check {
+    let (before, after) = (relocations(pairing.old.elf()), relocations(pairing.new.elf()));
+    let addresses = addresses(pairing);
     for (&old, &new) in &pairing.sections {
         let sections = &pairing.old.elf().sections;
         let (Some(a), Some(b)) = (sections.get(old), pairing.new.elf().sections.get(new)) else {
@@ -30,15 +32,39 @@ pub(super) fn check(pairing: &Pairing<'_>) -> Check {
         if a.is_code() || by_others || is_stale_with_code(a) {
             continue;
         }
-        check_bytes(pairing, (old, a), b)?;
-        check_relocs(pairing, old, new)?;
+        let free = addresses.get(&old).map_or(&[][..], Vec::as_slice);
+        check_bytes(pairing, (old, a), b, free)?;
+        let known = before.get(&old).map_or(&[][..], Vec::as_slice);
+        let rest = after.get(&new).map_or(&[][..], Vec::as_slice);
+        check_relocs(pairing, (old, known), (new, rest))?;
     }
     check_addresses(pairing)?;
     check_symbols(pairing)
 }
 
-/// The bytes are those that were there or were set, without what was cut out.
-fn check_bytes(pairing: &Pairing<'_>, (index, a): (SectionIndex, &Section), b: &Section) -> Check {
+/// For each section the relocations that are no addresses of code, in order.
+type Relocations<'e> = BTreeMap<SectionIndex, Vec<&'e Reloc>>;
+
+fn relocations(elf: &ElfObject) -> Relocations<'_> {
+    let is_code = |reloc: &Reloc| {
+        let symbol = elf.symbols.get(reloc.symbol);
+        let section = symbol.and_then(|symbol| elf.sections.get(symbol.section()?));
+        section.is_some_and(Section::is_code)
+    };
+    let mut found = elf.relocations_by_section();
+    found.values_mut().for_each(|relocs| relocs.retain(|reloc| !is_code(reloc)));
+    found.values_mut().for_each(|relocs| relocs.sort_by_key(|reloc| reloc.offset));
+    found
+}
+
+/// The bytes are those that were there or were set, without what was cut out. `free` are those of
+/// addresses of code, which are compared by what they are the addresses of.
+fn check_bytes(
+    pairing: &Pairing<'_>,
+    (index, a): (SectionIndex, &Section),
+    b: &Section,
+    free: &[Range<u64>],
+) -> Check {
     let name = String::from_utf8_lossy(&a.name).into_owned();
     let is_first = pairing.names.get(a.name.as_slice()) == Some(&index);
     let values =
@@ -59,8 +85,7 @@ fn check_bytes(pairing: &Pairing<'_>, (index, a): (SectionIndex, &Section), b: &
         return Ok(());
     }
     let mut cuts = pairing.made.cuts.get(&index).map_or(&[][..], Vec::as_slice).iter().peekable();
-    // Addresses of code are compared by what they are the addresses of.
-    let mut free = addresses_in(pairing, index).into_iter().peekable();
+    let mut free = free.iter().peekable();
     let mut rest = after.iter();
     for (offset, byte) in (0u64..).zip(&before) {
         while cuts.peek().is_some_and(|(cut, _)| cut.end <= offset) {
@@ -91,12 +116,16 @@ fn width(form: AddressForm) -> u64 {
     }
 }
 
-/// The bytes of a section that hold addresses of code that stays, in order and apart.
-fn addresses_in(pairing: &Pairing<'_>, section: SectionIndex) -> Vec<Range<u64>> {
+/// The bytes of each section that hold addresses of code that stays, in order and apart.
+fn addresses(pairing: &Pairing<'_>) -> BTreeMap<SectionIndex, Vec<Range<u64>>> {
     let stays = |a: &&CodeAddress| pairing.funcs.contains_key(&a.place.func);
-    let addresses = pairing.old.links().addresses.iter().filter(stays);
-    let addresses = addresses.filter(|a| a.section == section);
-    merged(addresses.map(|a| a.offset..a.offset.saturating_add(width(a.form))).collect())
+    let mut found: BTreeMap<SectionIndex, Vec<Range<u64>>> = BTreeMap::new();
+    for address in pairing.old.links().addresses.iter().filter(stays) {
+        let bytes = address.offset..address.offset.saturating_add(width(address.form));
+        found.entry(address.section).or_default().push(bytes);
+    }
+    found.values_mut().for_each(|ranges| *ranges = merged(std::mem::take(ranges)));
+    found
 }
 
 fn merged(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
@@ -152,20 +181,14 @@ fn check_addresses(pairing: &Pairing<'_>) -> Check {
 }
 
 /// Data names what it named. Addresses of code are left out; those of what is gone are, too.
-fn check_relocs(pairing: &Pairing<'_>, old: SectionIndex, new: SectionIndex) -> Check {
+fn check_relocs(
+    pairing: &Pairing<'_>,
+    (old, known): (SectionIndex, &[&Reloc]),
+    (new, rest): (SectionIndex, &[&Reloc]),
+) -> Check {
     let (a, b) = (pairing.old.elf(), pairing.new.elf());
-    let is_code = |elf: &ElfObject, reloc: &&Reloc| {
-        let symbol = elf.symbols.get(reloc.symbol);
-        let section = symbol.and_then(|symbol| elf.sections.get(symbol.section()?));
-        section.is_some_and(Section::is_code)
-    };
     let name = || b.section_id(new).name;
-    let mut rest: Vec<&Reloc> = b.relocations_for(new).filter(|reloc| !is_code(b, reloc)).collect();
-    rest.sort_by_key(|reloc| reloc.offset);
-    let mut rest = rest.into_iter().peekable();
-    let mut known: Vec<&Reloc> =
-        a.relocations_for(old).filter(|reloc| !is_code(a, reloc)).collect();
-    known.sort_by_key(|reloc| reloc.offset);
+    let mut rest = rest.iter().copied().peekable();
     for reloc in known {
         let Some((_, offset)) = pairing.moved(old, reloc.offset) else { continue };
         let is_same = |after: &&Reloc| {

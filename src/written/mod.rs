@@ -158,14 +158,15 @@ impl<'p> Pairing<'p> {
 
     /// Functions keep their order.
     fn pair_functions(&mut self) -> Check {
+        let sections = self.new.links().code.iter();
+        let sections: BTreeMap<SectionIndex, &[Func]> =
+            sections.map(|section| (section.index, section.funcs.as_slice())).collect();
         for code in &self.old.links().code {
             let is_live = |func: &&Func| self.made.program.funcs.get(**func).is_some_and(has_code);
             let live: Vec<Func> = code.funcs.iter().filter(is_live).copied().collect();
-            let new: &[Func] = self.sections.get(&code.index).map_or(&[], |index| {
-                let mut sections = self.new.links().code.iter();
-                sections.find(|section| section.index == *index).map_or(&[], |s| &s.funcs)
-            });
-            let new = new.iter().filter(|func| has_code(&self.new.program().funcs[**func]));
+            let new = self.sections.get(&code.index).and_then(|index| sections.get(index));
+            let new = new.copied().unwrap_or_default().iter();
+            let new = new.filter(|func| has_code(&self.new.program().funcs[**func]));
             let new: Vec<Func> = new.copied().collect();
             if live.len() != new.len() {
                 let name = self.old.elf().section_id(code.index).name;
