@@ -1,5 +1,6 @@
 //! A BPF object: the ELF file, its type information and the program in it.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::Error;
@@ -80,8 +81,12 @@ impl Object {
         let text = |name| std::str::from_utf8(name).unwrap_or_default();
         let data: Vec<(SectionIndex, &Section)> =
             self.elf.sections.iter().filter(|(_, section)| holds_data(section)).collect();
+        let mut seen = BTreeSet::new();
+        let names = self.elf.sections.values().map(|section| &section.name);
+        let several: BTreeSet<&Vec<u8>> = names.filter(|name| !seen.insert(*name)).collect();
         let sections = data.iter().map(|(index, section)| SectionInput {
             name: text(&section.name),
+            is_unique: !several.contains(&section.name),
             data: section.bytes().unwrap_or_default(),
             relocated: self.elf.relocations_for(*index).map(relocated).collect(),
         });

@@ -37,6 +37,7 @@ impl Object {
             }
             places.push(index);
             sections.push(SectionInput {
+                is_unique: true,
                 name: str::from_utf8(&section.name).unwrap(),
                 data: section.bytes().unwrap_or_default(),
                 relocated: self
@@ -433,6 +434,7 @@ fn bare<'a>(data: &'a [u8], symbols: &[(&'a str, u64, u64, Linkage)]) -> Input<'
         order: bpfold::variables::Endianness::Little,
         btf: None,
         sections: vec![SectionInput {
+            is_unique: true,
             name: ".rodata",
             data,
             relocated: Vec::from([std::ops::Range { start: 8, end: 16 }]),

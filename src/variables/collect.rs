@@ -17,9 +17,8 @@ pub fn is_read_only(name: &str) -> bool {
 /// The names that several sections have, so that BTF, which knows sections by their names, does
 /// not tell what is where (`clang -fno-unique-section-names`).
 fn ambiguous<'i>(input: &Input<'i>) -> BTreeSet<&'i str> {
-    let mut seen = BTreeSet::new();
-    let names = input.sections.iter().map(|section| section.name);
-    names.filter(|name| !seen.insert(*name)).collect()
+    let several = input.sections.iter().filter(|section| !section.is_unique);
+    several.map(|section| section.name).collect()
 }
 
 /// Whether only the compiler puts things into a section: merged constants and strings.

@@ -40,6 +40,8 @@ use crate::btf::{Btf, Linkage, TypeId};
 pub struct SectionInput<'a> {
     /// Its name.
     pub name: &'a str,
+    /// No other section of the object has its name.
+    pub is_unique: bool,
     /// Its bytes; empty for `.bss`.
     pub data: &'a [u8],
     /// The byte ranges that relocations of this section fill in.
