@@ -293,6 +293,10 @@ impl Arena {
                     let mask = self.number(inner & c);
                     Some(self.alu64(AluOp::And, x, mask))
                 }
+                // The copies of the sign are masked out.
+                Term::SignExtend(size, x) if c <= u64::MAX >> (64 - size.bits()) => {
+                    Some(self.alu64(AluOp::And, x, b))
+                }
                 _ => None,
             },
             AluOp::Or if c & !num.certain_bits() == 0 => Some(a),
@@ -473,6 +477,10 @@ mod tests {
         let signed = arena.alu(Width::W64, AluOp::Arsh, up, c32);
         assert_eq!(signed, arena.sign_extend(Size::W, x));
         assert_ne!(signed, pair);
+        assert_eq!(pair, arena.low(signed));
+        let (one, more) = (n(&mut arena, 1), n(&mut arena, 0x1_ffff_ffff));
+        assert_eq!(pair, arena.alu(Width::W32, AluOp::SDiv, x, one));
+        assert_ne!(pair, arena.alu(Width::W64, AluOp::And, signed, more));
         let (four, minus) = (n(&mut arena, 4), n(&mut arena, (-4i64) as u64));
         let there = arena.alu(Width::W64, AluOp::Add, x, four);
         assert_eq!(x, arena.alu(Width::W64, AluOp::Sub, there, four));
