@@ -10,7 +10,8 @@ use crate::Error;
 use crate::btf::TypeId;
 use crate::draft::{Draft, live_relocs};
 use crate::elf::{
-    ElfObject, R_BPF_64_64, SectionData, SectionIndex, Symbol, SymbolIndex, SymbolKind,
+    ElfObject, R_BPF_64_64, Reloc, Section, SectionData, SectionIndex, Symbol, SymbolIndex,
+    SymbolKind,
 };
 use crate::lift::Addends;
 use crate::variables::Variable;
@@ -67,7 +68,7 @@ impl Uses {
             }
             let code = draft.elf.sections.get(at).is_some_and(|at| at.is_code());
             let single = !several.contains(&(at, reloc.offset));
-            if code && single && reloc.r_type == R_BPF_64_64 {
+            if code && single && reloc.r_type == R_BPF_64_64 && can_add(draft, at, reloc, symbol) {
                 uses.by_code.insert(symbol.value);
             } else {
                 uses.by_data.insert(symbol.value);
@@ -75,6 +76,18 @@ impl Uses {
         }
         uses
     }
+}
+
+/// Whether the immediate has room for the value of a symbol.
+fn can_add(draft: &Draft, section: SectionIndex, reloc: &Reloc, symbol: &Symbol) -> bool {
+    let section = draft.elf.sections.get(section);
+    let bytes = section.and_then(Section::bytes).zip(usize::try_from(reloc.offset).ok());
+    let slot = bytes.and_then(|(bytes, start)| bytes.get(start..)?.first_chunk::<8>());
+    slot.is_some_and(|slot| {
+        let imm = RawInsn::from_bytes(*slot, crate::lift::endian(&draft.elf)).imm;
+        let value = i32::try_from(symbol.value).ok();
+        value.and_then(|value| imm.checked_add(value)).is_some()
+    })
 }
 
 fn names_variable(symbol: &Symbol) -> bool {

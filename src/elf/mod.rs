@@ -184,10 +184,10 @@ impl ElfObject {
         self.symbols.iter().filter(move |(_, symbol)| symbol.place == SymbolPlace::Section(section))
     }
 
-    /// The `STT_SECTION` symbol of `section`.
+    /// The `STT_SECTION` symbol of `section`, which is at its start.
     pub fn section_symbol(&self, section: SectionIndex) -> Option<SymbolIndex> {
         self.symbols_in(section)
-            .find(|(_, symbol)| symbol.kind == SymbolKind::Section)
+            .find(|(_, symbol)| symbol.kind == SymbolKind::Section && symbol.value == 0)
             .map(|(index, _)| index)
     }
 

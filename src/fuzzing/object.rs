@@ -2,11 +2,12 @@
 
 use crate::loads::loads;
 use crate::passes::cfg::Cfg;
+use crate::passes::ir::Linkage;
 use crate::passes::text::Printer;
 use crate::{Error, Fold, Folded, Object};
 
 /// Lists the variables, prints the programs, folds everything; what is written can be read,
-/// and folding it again changes nothing.
+/// and folding it again changes nothing. Folds once more with one program only.
 pub fn check(data: &[u8]) {
     let Ok(object) = Object::parse(data) else { return };
     list(&object);
@@ -20,6 +21,14 @@ pub fn check(data: &[u8]) {
     list(&again);
     if let Some(twice) = fold(&again) {
         Object::parse(&twice.bytes).expect("the result of folding twice can be read");
+    }
+    let programs = object.program().funcs.values().filter(|f| f.linkage == Linkage::Entry);
+    if let Some(last) = programs.last() {
+        let narrow = Fold::new(&object).map(|fold| fold.freeze_all().prune_maps());
+        let narrow = narrow.and_then(|fold| fold.entry(&last.name)).ok().and_then(run);
+        if let Some(narrow) = narrow {
+            Object::parse(&narrow.bytes).expect("the result with one program can be read");
+        }
     }
 }
 
@@ -44,7 +53,11 @@ fn print(object: &Object) {
 
 /// What `fold --freeze-all --verify-each` does.
 fn fold(object: &Object) -> Option<Folded> {
-    let fold = Fold::new(object).ok()?.freeze_all().verify_each(true);
+    run(Fold::new(object).ok()?.freeze_all().verify_each(true))
+}
+
+/// Folds; what is wrong with the object is no failure.
+fn run(fold: Fold<'_>) -> Option<Folded> {
     match fold.run() {
         Ok(folded) => Some(folded),
         Err(error @ (Error::Pass(_) | Error::Written { .. } | Error::Unproven { .. })) => {

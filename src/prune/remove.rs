@@ -10,7 +10,7 @@ use bpfold_passes::ir::Program;
 use super::cut::{self, Cuts};
 use super::maps::MapDef;
 use super::spans::Spans;
-use super::{Live, MapId, Node, Scope};
+use super::{Live, MapId, Node, Scope, is_data};
 use crate::Object;
 use crate::draft::Draft;
 use crate::elf::{Reloc, SectionData, SectionIndex, SymbolIndex};
@@ -52,9 +52,10 @@ pub(crate) fn remove(draft: &mut Draft, scope: &Scope<'_>, live: &Live, program:
     remove_empty_code(draft, scope.object);
 }
 
-/// Takes programs that are gone out of the slots of prog arrays.
+/// Takes programs that are gone out of the slots of prog arrays, and out of what no loader reads:
+/// the addresses there would be those of other code.
 fn empty_slots(draft: &mut Draft, object: &Object, program: &Program) {
-    let gone: Vec<(SectionIndex, u64)> = object
+    let gone: BTreeSet<(SectionIndex, u64)> = object
         .links()
         .addresses
         .iter()
@@ -63,9 +64,12 @@ fn empty_slots(draft: &mut Draft, object: &Object, program: &Program) {
         .collect();
     let sections: BTreeSet<SectionIndex> = gone.iter().map(|(section, _)| *section).collect();
     for section in sections {
-        let is_map = draft.elf.sections.get(section).is_some_and(|s| is_map_section(&s.name));
-        if is_map {
+        let Some(known) = draft.elf.sections.get(section) else { continue };
+        let (is_map, is_read) = (is_map_section(&known.name), is_data(known));
+        if is_map || !is_read {
             retain_relocs(draft, section, |reloc| !gone.contains(&(section, reloc.offset)));
+        }
+        if is_map {
             for (_, offset) in gone.iter().filter(|(at, _)| *at == section) {
                 zero(draft, section, *offset..offset.saturating_add(8));
             }

@@ -8,8 +8,8 @@ use crate::elf::{
     ElfObject, Reloc, Section, SectionData, SectionIndex, SectionKind, Symbol, SymbolKind,
     SymbolPlace,
 };
-use crate::lift::is_stale_with_code;
 use crate::lift::links::{AddressForm, CodeAddress};
+use crate::lift::{is_map_section, is_stale_with_code};
 use crate::object::{BTF, BTF_EXT};
 use crate::passes::entity::Func;
 use crate::record;
@@ -116,11 +116,17 @@ fn width(form: AddressForm) -> u64 {
     }
 }
 
-/// The bytes of each section that hold addresses of code that stays, in order and apart.
+/// The bytes of each section that hold addresses of code, in order and apart: of code that stays,
+/// and of code that is gone in slots, which are emptied.
 fn addresses(pairing: &Pairing<'_>) -> BTreeMap<SectionIndex, Vec<Range<u64>>> {
-    let stays = |a: &&CodeAddress| pairing.funcs.contains_key(&a.place.func);
+    let sections = &pairing.old.elf().sections;
+    let is_free = |a: &&CodeAddress| {
+        let section = sections.get(a.section);
+        pairing.funcs.contains_key(&a.place.func)
+            || section.is_some_and(|section| is_map_section(&section.name))
+    };
     let mut found: BTreeMap<SectionIndex, Vec<Range<u64>>> = BTreeMap::new();
-    for address in pairing.old.links().addresses.iter().filter(stays) {
+    for address in pairing.old.links().addresses.iter().filter(is_free) {
         let bytes = address.offset..address.offset.saturating_add(width(address.form));
         found.entry(address.section).or_default().push(bytes);
     }
@@ -152,17 +158,18 @@ fn check_addresses(pairing: &Pairing<'_>) -> Check {
     for address in &pairing.old.links().addresses {
         let moved = pairing.moved(address.section, address.offset);
         let func = pairing.funcs.get(&address.place.func);
-        let (Some((section, offset)), Some(func)) = (moved, func) else {
-            // Loaders do not read what is no PROGBITS, so it keeps nothing alive.
-            let known = pairing.old.elf().sections.get(address.section);
-            if let Some((section, offset)) =
-                moved.filter(|_| known.is_some_and(|known| known.kind != SectionKind::ProgBits))
-            {
-                new.remove(&key(section, offset, address.form));
+        let Some((section, offset)) = moved else { continue };
+        let name = pairing.new.elf().section_id(section).name;
+        let Some(func) = func else {
+            let bytes = pairing.new.elf().sections.get(section).and_then(Section::bytes);
+            let start = usize::try_from(offset).ok();
+            let bytes = bytes.zip(start).and_then(|(bytes, start)| bytes.get(start..));
+            let mut slot = bytes.unwrap_or_default().iter().take(width(address.form) as usize);
+            if is_map_section(name.as_bytes()) && slot.any(|byte| *byte != 0) {
+                return Err(Mismatch::new(name, Some(offset), "a slot that is not empty"));
             }
             continue;
         };
-        let name = pairing.new.elf().section_id(section).name;
         let Some(found) = new.remove(&key(section, offset, address.form)) else {
             return Err(Mismatch::new(name, Some(offset), "the address of a function is missing"));
         };
@@ -307,6 +314,13 @@ impl<'s> Symbols<'s> {
         Symbols { pairing, funcs, sealed, overlapping: overlapping(pairing.old.elf()) }
     }
 
+    /// Whether a function of the old object starts at a byte of a section.
+    fn is_function(&self, section: SectionIndex, offset: u64) -> bool {
+        let slot = u32::try_from(offset / 8).ok().filter(|_| offset.is_multiple_of(8));
+        let func = slot.and_then(|slot| self.pairing.old.links().func_at(section, slot));
+        func.is_some()
+    }
+
     fn is_code(&self, symbol: &Symbol) -> bool {
         let section = symbol.section().and_then(|at| self.pairing.old.elf().sections.get(at));
         section.is_some_and(Section::is_code)
@@ -326,6 +340,7 @@ impl<'s> Symbols<'s> {
                 let same_size = b.size == expected || (!whole && a.size != 0);
                 (after.section, after.start) == (new, b.value) && same_size
             }
+            _ if a.kind == SymbolKind::Func => !self.is_function(old, a.value),
             // A label.
             _ => true,
         };
@@ -347,7 +362,15 @@ impl<'s> Symbols<'s> {
             let at = ranges.partition_point(|range| range.end <= symbol.value);
             let is_sealed = ranges.get(at).is_some_and(|range| range.start <= symbol.value);
             let end = symbol.value.saturating_add(symbol.size.max(1));
+            // Of maps that are not aligned some bytes stay.
+            let known = self.pairing.old.elf().sections.get(index);
+            let is_aligned = |offset: u64| {
+                known.is_none_or(|known| offset.is_multiple_of(known.addralign.max(1)))
+            };
+            let can_stay = !known.is_some_and(|known| is_map_section(&known.name))
+                || (is_aligned(symbol.value) && is_aligned(end));
             !is_sealed
+                && can_stay
                 && !self.overlapping.contains(&index)
                 && self.pairing.stays(index, &(symbol.value..end))
         };
