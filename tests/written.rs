@@ -175,3 +175,46 @@ fn a_variable_that_an_instruction_names_with_another_keeps_its_symbol() {
         assert!(after.elf().symbol_by_name(&name).is_some(), "{}", String::from_utf8_lossy(&name));
     }
 }
+
+/// Code that named a sealed variable by its symbol names the section's, and counts from there.
+#[test]
+fn a_symbol_of_a_section_that_is_not_at_its_start_is_not_counted_from() {
+    let object = changed("sealing.o", |elf| {
+        let rodata = elf.section_by_name(".rodata").unwrap();
+        let abbrev = elf.section_by_name(".debug_abbrev").unwrap();
+        let symbol = elf.section_symbol(abbrev).unwrap();
+        elf.symbols[symbol].place = bpfold::elf::SymbolPlace::Section(rodata);
+        elf.symbols[symbol].value = 4;
+    });
+    Fold::new(&object).unwrap().freeze_all().run().unwrap();
+}
+
+#[test]
+fn an_immediate_without_room_for_the_symbols_value_keeps_the_symbol() {
+    let object = changed("sealing.o", |elf| {
+        let code = elf.section_by_name("socket").unwrap();
+        let limit = elf.symbol_by_name("left_open").unwrap();
+        let at = elf.relocations_for(code).find(|reloc| reloc.symbol == limit).unwrap().offset;
+        let mut bytes = elf.sections[code].bytes().unwrap().to_vec();
+        let imm = at as usize + 4;
+        bytes[imm..imm + 4].copy_from_slice(&i32::MAX.to_le_bytes());
+        elf.set_section_data(code, bytes).unwrap();
+    });
+    let folded = Fold::new(&object).unwrap().freeze_all().run().unwrap();
+    let after = Object::parse(&folded.bytes).unwrap();
+    assert!(after.elf().symbol_by_name("left_open").is_some());
+}
+
+/// Loaders skip the section, so it keeps nothing alive.
+#[test]
+fn what_no_loader_reads_does_not_name_code_that_is_gone() {
+    let object = changed("core.o", |elf| {
+        let frames = elf.section_by_name(".debug_frame").unwrap();
+        elf.sections[frames].name = b"frames".to_vec();
+    });
+    let addresses = |object: &Object| object.links().addresses.len();
+    assert!(addresses(&object) > 1);
+    let fold = Fold::new(&object).unwrap().freeze_all().entry("loads").unwrap();
+    let after = Object::parse(&fold.run().unwrap().bytes).unwrap();
+    assert_eq!(addresses(&after), 1);
+}

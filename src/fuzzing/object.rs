@@ -22,8 +22,8 @@ pub fn check(data: &[u8]) {
     if let Some(twice) = fold(&again) {
         Object::parse(&twice.bytes).expect("the result of folding twice can be read");
     }
-    let programs = object.program().funcs.values().filter(|f| f.linkage == Linkage::Entry);
-    if let Some(last) = programs.last() {
+    let mut programs = object.program().funcs.values().filter(|f| f.linkage == Linkage::Entry);
+    if let Some(last) = programs.next_back() {
         let narrow = Fold::new(&object).map(|fold| fold.freeze_all().prune_maps());
         let narrow = narrow.and_then(|fold| fold.entry(&last.name)).ok().and_then(run);
         if let Some(narrow) = narrow {
