@@ -1,6 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| bpfold_fuzz::bounded(
-    bpfold::fuzzing::values::check,
-    data
-));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| bpfold_fuzz::bounded(bpfold::fuzzing::values::check, data));
