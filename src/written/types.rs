@@ -121,13 +121,20 @@ impl<'t> Types<'t> {
         check_symbols(pairing, (old, &before), (new, &after))
     }
 
-    /// Functions and variables that stay keep their tags, and get no other.
+    /// Functions and variables that stay keep their tags, and get no other. Of several with one
+    /// name, some can go.
     pub fn check_tags(&self) -> Check {
         let Some((old, new)) = self.pair.filter(|_| !self.unchanged) else { return Ok(()) };
-        let stays: BTreeSet<Named> = new.own_types().filter_map(|(id, _)| named(new, id)).collect();
-        let (mut before, after) = (tags(old), tags(new));
-        before.retain(|(target, _, _), _| stays.contains(target));
-        match before == after {
+        let (known, stays) = (count(named_types(old)), count(named_types(new)));
+        let (before, after) = (tags(old), tags(new));
+        let is_kept = |tag: &Tag, times: &usize| {
+            let all = known.get(&tag.0) == stays.get(&tag.0);
+            !stays.contains_key(&tag.0) || !all || after.get(tag) == Some(times)
+        };
+        let is_known = |tag: &Tag, times: &usize| before.get(tag).is_some_and(|n| times <= n);
+        let same = before.iter().all(|(tag, times)| is_kept(tag, times))
+            && after.iter().all(|(tag, times)| is_known(tag, times));
+        match same {
             true => Ok(()),
             false => Err(Mismatch::new(".BTF", None, "declarations have other tags")),
         }
@@ -177,17 +184,27 @@ fn named(btf: &Btf, id: TypeId) -> Option<Named> {
     Some((kind, btf.bytes(ty.name).to_vec()))
 }
 
-/// How often each function and variable has each tag at each component.
-fn tags(btf: &Btf) -> BTreeMap<(Named, i32, Vec<u8>), usize> {
-    let mut found = BTreeMap::new();
-    for (_, ty) in btf.own_types() {
-        if let Kind::DeclTag { target, component } = ty.kind
-            && let Some(target) = named(btf, target)
-        {
-            *found.entry((target, component, btf.bytes(ty.name).to_vec())).or_default() += 1;
+/// What has a tag, which of its parameters (−1 for itself), and the tag.
+type Tag = (Named, i32, Vec<u8>);
+
+fn named_types(btf: &Btf) -> impl Iterator<Item = Named> {
+    btf.own_types().filter_map(|(id, _)| named(btf, id))
+}
+
+/// How often each function and variable has each tag.
+fn tags(btf: &Btf) -> BTreeMap<Tag, usize> {
+    count(btf.own_types().filter_map(|(_, ty)| match ty.kind {
+        Kind::DeclTag { target, component } => {
+            Some((named(btf, target)?, component, btf.bytes(ty.name).to_vec()))
         }
-    }
-    found
+        _ => None,
+    }))
+}
+
+fn count<T: Ord>(items: impl Iterator<Item = T>) -> BTreeMap<T, usize> {
+    let mut counts = BTreeMap::new();
+    items.for_each(|item| *counts.entry(item).or_default() += 1);
+    counts
 }
 
 /// Whether two types say the same, but for their names and what they refer to.
