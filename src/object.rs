@@ -9,7 +9,7 @@ use crate::elf::{
     ElfObject, R_BPF_64_32, R_BPF_64_ABS32, Reloc, Section, SectionData, SectionIndex, SectionKind,
     SymbolKind, SymbolPlace,
 };
-use crate::lift::{Lifted, Links, Starts, is_stale_with_code, lift_with_starts};
+use crate::lift::{Hints, Lifted, Links, is_stale_with_code, lift_with_hints};
 use crate::passes::ir::Program;
 use crate::record::{FoldedWith, Record};
 use crate::variables::{Input, SectionInput, SymbolInput, Variables};
@@ -35,12 +35,11 @@ impl Object {
     /// # Errors
     /// What is damaged or not supported, by name.
     pub fn parse(file: &[u8]) -> Result<Self, Error> {
-        Self::of(ElfObject::parse(file)?, file.len(), &Starts::new())
+        Self::of(ElfObject::parse(file)?, file.len(), &Hints::default())
     }
 
-    /// An object of so many bytes that has been read, with more functions than it says: one that
-    /// was only known by what has gone.
-    pub(crate) fn of(elf: ElfObject, size: usize, starts: &Starts) -> Result<Self, Error> {
+    /// An object of so many bytes of which more is known than it tells.
+    pub(crate) fn of(elf: ElfObject, size: usize, hints: &Hints) -> Result<Self, Error> {
         let bytes = |name| elf.sections.get(elf.section_by_name(name)?)?.bytes();
         let btf = bytes(BTF).map(Btf::parse).transpose()?;
         // libbpf ignores .BTF.ext without .BTF (`bpf_object__init_btf`).
@@ -48,7 +47,7 @@ impl Object {
             (Some(btf), Some(bytes)) => Some(BtfExt::parse(bytes, btf)?),
             _ => None,
         };
-        let lifted = lift_with_starts(&elf, btf.as_ref(), ext.as_ref(), starts)?;
+        let lifted = lift_with_hints(&elf, btf.as_ref(), ext.as_ref(), hints)?;
         Ok(Self { elf, btf, ext, lifted, file_size: size as u64 })
     }
 

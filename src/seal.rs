@@ -33,7 +33,7 @@ pub(crate) fn seal<'v>(
     variables: &[&'v Variable],
     addends: Addends,
 ) -> Result<Vec<&'v Variable>, Error> {
-    let uses = Uses::of(draft, section);
+    let uses = Uses::of(draft, section, addends);
     let (sealed, kept): (Vec<&Variable>, Vec<&Variable>) =
         variables.iter().partition(|variable| !hold(&uses.by_data, variable));
     let named: Vec<&Variable> =
@@ -54,7 +54,7 @@ struct Uses {
 }
 
 impl Uses {
-    fn of(draft: &Draft, section: SectionIndex) -> Uses {
+    fn of(draft: &Draft, section: SectionIndex, addends: Addends) -> Uses {
         let mut uses = Uses { by_code: BTreeSet::new(), by_data: BTreeSet::new() };
         // An instruction with several relocations means nothing to loaders, and nothing is known
         // of what its immediate counts from.
@@ -68,7 +68,9 @@ impl Uses {
             }
             let code = draft.elf.sections.get(at).is_some_and(|at| at.is_code());
             let single = !several.contains(&(at, reloc.offset));
-            if code && single && reloc.r_type == R_BPF_64_64 && can_add(draft, at, reloc, symbol) {
+            let is_clear = single && addends != Addends::Unclear;
+            if code && is_clear && reloc.r_type == R_BPF_64_64 && can_add(draft, at, reloc, symbol)
+            {
                 uses.by_code.insert(symbol.value);
             } else {
                 uses.by_data.insert(symbol.value);

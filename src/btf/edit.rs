@@ -1,5 +1,7 @@
 //! Removing types and making the string table anew.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 
 use super::Btf;
@@ -181,40 +183,52 @@ impl Btf {
     }
 
     /// Makes the string table anew from the strings in use, each once, in the order in which
-    /// the types and then `ext` use them. Strings of the base stay where they are.
-    pub fn rebuild_strings(&mut self, ext: Option<&mut BtfExt>) {
+    /// the types and then `ext` use them. Strings of the base stay where they are. A table that
+    /// would grow stays as it is: strings can share their ends.
+    pub fn rebuild_strings(&mut self, mut ext: Option<&mut BtfExt>) {
         let first = self.first_str;
-        let mut table = IndexMap::<Vec<u8>, u32>::new();
-        let mut end = first;
+        let old = std::mem::take(&mut self.strings);
+        let mut table = IndexMap::<&[u8], u32>::new();
+        let mut moved = BTreeMap::<u32, u32>::new();
+        let mut end = u64::from(first);
         if first == 0 {
-            table.insert(Vec::new(), 0);
+            table.insert(&[], 0);
             end = 1;
         }
-        let old = std::mem::take(&mut self.strings);
-        let mut intern = |string: &mut StrOff| {
-            if string.0 < first || string.0 == 0 {
+        let limit = u64::from(first) + old.len() as u64;
+        self.for_each_str_mut(ext.as_deref_mut(), &mut |string| {
+            if string.0 < first || string.0 == 0 || end > limit || moved.contains_key(&string.0) {
                 return;
             }
             let bytes =
                 super::until_nul(old.get((string.0 - first) as usize..).unwrap_or_default());
-            if let Some(at) = table.get(bytes) {
-                string.0 = *at;
-            } else {
-                string.0 = end;
-                table.insert(bytes.to_vec(), end);
-                end += bytes.len() as u32 + 1;
+            let at = *table.entry(bytes).or_insert_with(|| {
+                let at = end as u32;
+                end += bytes.len() as u64 + 1;
+                at
+            });
+            moved.insert(string.0, at);
+        });
+        if end <= limit {
+            self.for_each_str_mut(ext, &mut |string| {
+                string.0 = moved.get(&string.0).copied().unwrap_or(string.0);
+            });
+            for bytes in table.keys() {
+                self.strings.extend(*bytes);
+                self.strings.push(0);
             }
-        };
+        } else {
+            self.strings = old;
+        }
+    }
+
+    fn for_each_str_mut(&mut self, ext: Option<&mut BtfExt>, f: &mut dyn FnMut(&mut StrOff)) {
         for ty in &mut self.types {
-            intern(&mut ty.name);
-            ty.kind.for_each_str_mut(&mut intern);
+            f(&mut ty.name);
+            ty.kind.for_each_str_mut(&mut *f);
         }
         if let Some(ext) = ext {
-            ext.for_each_str_mut(&mut intern);
-        }
-        for bytes in table.keys() {
-            self.strings.extend(bytes);
-            self.strings.push(0);
+            ext.for_each_str_mut(f);
         }
     }
 }

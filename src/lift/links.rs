@@ -134,6 +134,16 @@ pub enum AddressForm {
     JumpTable,
 }
 
+impl AddressForm {
+    /// Bytes that hold the address.
+    pub fn width(self) -> u64 {
+        match self {
+            AddressForm::Addend32(_) => 4,
+            AddressForm::Addend64(_) | AddressForm::JumpTable => 8,
+        }
+    }
+}
+
 /// For each block of a .BTF.ext table the code section that it is for; none for blocks that
 /// name no code of the object, which are carried as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

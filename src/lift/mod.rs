@@ -49,29 +49,38 @@ pub struct Lifted {
 /// # Errors
 /// Damage to code or to what names it.
 pub fn lift(elf: &ElfObject, btf: Option<&Btf>, ext: Option<&BtfExt>) -> Result<Lifted, LiftError> {
-    lift_with_starts(elf, btf, ext, &Starts::new())
+    lift_with_hints(elf, btf, ext, &Hints::default())
 }
 
 /// Slots of sections of code, counted from their starts, at which functions start besides those
 /// that the object tells of.
 pub(crate) type Starts = BTreeMap<SectionIndex, BTreeSet<u32>>;
 
-/// [`lift`] of an object with more functions than it tells of.
-pub(crate) fn lift_with_starts(
+/// What was known of an object before something of it went, and it may not tell any more.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hints {
+    /// Where functions start.
+    pub starts: Starts,
+    /// What immediates hold.
+    pub addends: Option<Addends>,
+}
+
+/// [`lift`] of an object of which more is known than it tells.
+pub(crate) fn lift_with_hints(
     elf: &ElfObject,
     btf: Option<&Btf>,
     ext: Option<&BtfExt>,
-    starts: &Starts,
+    hints: &Hints,
 ) -> Result<Lifted, LiftError> {
     let codes = Code::read_all(elf)?;
     let records = Records::read(&codes, btf.zip(ext))?;
     let mut program = Program::new(endian(elf));
     let mut links = Links {
         blocks: records.blocks.clone(),
-        addends: Addends::of(elf, &codes),
+        addends: hints.addends.unwrap_or_else(|| Addends::of(elf, &codes)),
         ..Links::default()
     };
-    program.funcs = functions::find(elf, btf, &codes, &records, (starts, &mut links))?;
+    program.funcs = functions::find(elf, btf, &codes, &records, (&hints.starts, &mut links))?;
     program.features = features(&codes);
     links.addresses = addresses::find(elf, &codes, &links)?;
     body::fill(elf, &codes, &records, &mut program, &mut links);

@@ -7,7 +7,8 @@ use bpfold_passes::isa::{Callee, Imm64, Op};
 use super::LiftError;
 use super::code::{Code, Insn, byte_offset};
 use crate::elf::{
-    ElfObject, R_BPF_64_32, R_BPF_64_64, Reloc, SectionIndex, SymbolIndex, SymbolKind, SymbolPlace,
+    ElfObject, R_BPF_64_32, R_BPF_64_64, Reloc, SectionIndex, Symbol, SymbolIndex, SymbolKind,
+    SymbolPlace,
 };
 
 /// The source register of a call to a subprogram (BPF_PSEUDO_CALL).
@@ -26,32 +27,53 @@ pub enum Addends {
     /// bytes, less one. libbpf adds the value a second time; cilium/ebpf looks at the symbol
     /// alone.
     WithSymbol,
+    /// One of the two, and nothing tells which: what an instruction names by a symbol that is not
+    /// at its section's start is not known.
+    Unclear,
 }
 
 impl Addends {
-    /// Objects of gcc in which no immediate is less than its symbol's value have the sums.
+    /// In objects of gcc either can be. Immediates that lead out of their symbol in one reading
+    /// tell that it is the other.
     pub(super) fn of(elf: &ElfObject, codes: &[Code]) -> Addends {
         let comment = elf.section_by_name(".comment").and_then(|index| elf.sections.get(index));
         let comment = comment.and_then(|section| section.bytes()).unwrap_or_default();
         if !comment.windows(5).any(|window| window == b"GCC: ") {
             return Addends::Plain;
         }
-        let sums = codes.iter().flat_map(|code| &code.insns).flat_map(|insn| {
-            insn.relocs.iter().filter_map(|reloc| {
-                let symbol = elf.symbols.get(reloc.symbol)?;
-                let section = elf.sections.get(symbol.section()?)?;
-                let plain = symbol.kind == SymbolKind::Section
-                    || symbol.value == 0
-                    || is_map_section(&section.name);
-                let less = i64::from(reloc.r_type == R_BPF_64_32);
-                let value = i64::try_from(symbol.value).ok()?;
-                (!plain).then_some(i64::from(insn.raw.imm) + less >= value)
-            })
-        });
-        let mut any = false;
-        let all = sums.inspect(|_| any = true).all(|sum| sum);
-        if all && any { Addends::WithSymbol } else { Addends::Plain }
+        let insns = codes.iter().flat_map(|code| &code.insns);
+        let relocs = insns.flat_map(|insn| insn.relocs.iter().map(move |reloc| (insn, reloc)));
+        let (mut any, mut plain, mut with_symbol) = (false, true, true);
+        for (insn, reloc) in relocs {
+            let symbol = elf.symbols.get(reloc.symbol).filter(|symbol| depends(elf, symbol));
+            let Some(symbol) = symbol else { continue };
+            any = true;
+            let (value, size) = (i128::from(symbol.value), i128::from(symbol.size));
+            let imm = i128::from(insn.raw.imm);
+            if reloc.r_type == R_BPF_64_32 {
+                plain &= imm == -1;
+                with_symbol &= imm == value - 1;
+            } else {
+                // Behind the end is a place, too.
+                plain &= imm <= size;
+                with_symbol &= (value..=value + size).contains(&imm);
+            }
+        }
+        match (plain, with_symbol) {
+            (true, false) => Addends::Plain,
+            (false, true) => Addends::WithSymbol,
+            (true, true) if !any => Addends::Plain,
+            (true, true) | (false, false) => Addends::Unclear,
+        }
     }
+}
+
+/// Whether the two readings of an immediate differ for a symbol.
+fn depends(elf: &ElfObject, symbol: &Symbol) -> bool {
+    let section = symbol.section().and_then(|section| elf.sections.get(section));
+    symbol.kind != SymbolKind::Section
+        && symbol.value != 0
+        && section.is_some_and(|section| !is_map_section(&section.name))
 }
 
 /// What an instruction refers to.
@@ -141,6 +163,9 @@ fn relocated(
             ));
         }
     };
+    if addends == Addends::Unclear && depends(elf, symbol) {
+        return unclear("immediate that may have its symbol's value in it, or not".to_owned());
+    }
     let value = i64::try_from(symbol.value).unwrap_or(i64::MAX);
     let imm = i64::from(insn.raw.imm);
     let included = addends == Addends::WithSymbol && symbol.kind != SymbolKind::Section;

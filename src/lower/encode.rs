@@ -274,7 +274,9 @@ impl Encoder<'_> {
     fn addend_base(&self, symbol: SymbolIndex, value: u64) -> i64 {
         match self.links.addends {
             Addends::WithSymbol if !self.is_section(symbol) => 0,
-            Addends::WithSymbol | Addends::Plain => i64::try_from(value).unwrap_or(i64::MAX),
+            Addends::WithSymbol | Addends::Plain | Addends::Unclear => {
+                i64::try_from(value).unwrap_or(i64::MAX)
+            }
         }
     }
 

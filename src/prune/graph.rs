@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bpfold_passes::entity::Func;
-use bpfold_passes::ir::{Op, Program};
+use bpfold_passes::ir::{Function, Op, Program};
 use bpfold_passes::isa::{Callee, Imm64};
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -97,6 +97,9 @@ impl Graph {
                 if let Some(node) = named(object, maps, &op) {
                     self.need(Node::Func(id), node, Need::Code);
                 }
+            }
+            for node in unclear(object, maps, func) {
+                self.need(Node::Func(id), node, Need::Code);
             }
             let empty = func.opaque.is_none() && func.layout().is_empty();
             for &into in
@@ -196,6 +199,19 @@ impl Graph {
         users.sort_by_key(|(node, _)| *node);
         users
     }
+}
+
+/// What the relocations of carried instructions name, also where the byte is not clear.
+fn unclear(object: &Object, maps: &Maps, func: &Function) -> Vec<Node> {
+    let items = func.opaque.iter().flat_map(|body| &body.items);
+    let links = items.filter_map(|item| object.links().relocs.get(item.reloc?));
+    let relocs = links.flat_map(|link| std::iter::once(&link.reloc).chain(&link.more));
+    let named = relocs.filter_map(|reloc| {
+        let symbol = object.elf().symbols.get(reloc.symbol)?;
+        let Some(section) = symbol.section() else { return Some(Node::Extern(reloc.symbol)) };
+        Some(maps.at(section, symbol.value).map_or(Node::Data(section), Node::Map))
+    });
+    named.collect()
 }
 
 /// What an instruction names.

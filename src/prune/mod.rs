@@ -51,8 +51,12 @@ pub(crate) use remove::{lifted_without, remove};
 use tail::{TailCall, tail_calls};
 pub(crate) use types::prune_types;
 
-/// Whether a section holds data that code or other data can name.
+/// Whether a section holds data that is there for the code or other data that names it. Loaders
+/// read `license` and `version` themselves, also where code names them too.
 pub(crate) fn is_data(section: &Section) -> bool {
+    if section.name == b"license" || section.name == b"version" {
+        return false;
+    }
     let kind = matches!(section.kind, SectionKind::ProgBits | SectionKind::NoBits);
     let data = matches!(section.data, SectionData::Bytes(_) | SectionData::NoBits(_));
     let known = kind && data && section.is_alloc() && !section.is_code();

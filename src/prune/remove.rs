@@ -1,7 +1,7 @@
 //! Takes what has died out of the object: maps, data sections, externs, slots of prog arrays.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use bpfold_passes::entity::Func;
@@ -14,6 +14,7 @@ use super::{Live, MapId, Node, Scope, is_data};
 use crate::Object;
 use crate::draft::Draft;
 use crate::elf::{Reloc, SectionData, SectionIndex, SymbolIndex};
+use crate::lift::links::AddressForm;
 use crate::lift::{Addends, Lifted, is_map_section};
 use crate::seal::Forgotten;
 
@@ -55,23 +56,23 @@ pub(crate) fn remove(draft: &mut Draft, scope: &Scope<'_>, live: &Live, program:
 /// Takes programs that are gone out of the slots of prog arrays, and out of what no loader reads:
 /// the addresses there would be those of other code.
 fn empty_slots(draft: &mut Draft, object: &Object, program: &Program) {
-    let gone: BTreeSet<(SectionIndex, u64)> = object
+    let gone: BTreeMap<(SectionIndex, u64), AddressForm> = object
         .links()
         .addresses
         .iter()
         .filter(|address| program.funcs.get(address.place.func).is_some_and(is_empty))
-        .map(|address| (address.section, address.offset))
+        .map(|address| ((address.section, address.offset), address.form))
         .collect();
-    let sections: BTreeSet<SectionIndex> = gone.iter().map(|(section, _)| *section).collect();
+    let sections: BTreeSet<SectionIndex> = gone.keys().map(|(section, _)| *section).collect();
     for section in sections {
         let Some(known) = draft.elf.sections.get(section) else { continue };
         let (is_map, is_read) = (is_map_section(&known.name), is_data(known));
         if is_map || !is_read {
-            retain_relocs(draft, section, |reloc| !gone.contains(&(section, reloc.offset)));
+            retain_relocs(draft, section, |reloc| !gone.contains_key(&(section, reloc.offset)));
         }
         if is_map {
-            for (_, offset) in gone.iter().filter(|(at, _)| *at == section) {
-                zero(draft, section, *offset..offset.saturating_add(8));
+            for (&(_, offset), form) in gone.range((section, 0)..=(section, u64::MAX)) {
+                zero(draft, section, offset..offset.saturating_add(form.width()));
             }
         }
     }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::types::Types;
 use super::{Check, Mismatch, Pairing};
 use crate::btf::CoreRelo;
-use crate::elf::SymbolKind;
-use crate::lift::links::Recorded;
-use crate::lift::{Addends, PSEUDO_CALL, PSEUDO_FUNC};
-use crate::passes::entity::{Block, Core, Extern, Func, Inst, Line, Reloc};
+use crate::elf::{Symbol, SymbolKind};
+use crate::lift::links::{Recorded, RelocLink};
+use crate::lift::{PSEUDO_CALL, PSEUDO_FUNC};
+use crate::passes::entity::{Block, Core, Extern, Func, Inst, Line, PerEntity, Reloc};
 use crate::passes::ir::{Function, InstData, OpaqueBody, OpaqueItem};
 use crate::passes::isa::{Callee, Imm64, Op, RawInsn};
 
@@ -39,22 +39,53 @@ impl Point {
     fn start(block: Block) -> Point {
         Point { block, at: 0 }
     }
+}
 
-    /// The next instruction that is no `goto`. None if control runs off the end, or round without
-    /// doing anything.
-    fn settle(mut self, function: &Function) -> Option<(Point, Inst)> {
-        for _ in 0..=function.block_bound() {
-            let block = function.block(self.block);
-            let next = match block.insts.get(self.at) {
-                None => block.next?,
-                Some(&inst) => match function.op(inst) {
-                    Op::Goto { target, .. } => *target,
-                    _ => return Some((self, inst)),
-                },
+/// A function, and where control comes to from the start of each block.
+struct Ways<'f> {
+    function: &'f Function,
+    starts: PerEntity<Block, Option<(Point, Inst)>>,
+}
+
+impl<'f> Ways<'f> {
+    fn new(function: &'f Function) -> Ways<'f> {
+        let mut starts = PerEntity::with_default(None);
+        // Blocks that a way has come through: their ends are known, or they are on it.
+        let mut seen = PerEntity::with_default(false);
+        for &block in function.layout() {
+            let (mut way, mut at) = (Vec::new(), block);
+            let end = loop {
+                if seen[at] {
+                    break starts[at];
+                }
+                seen[at] = true;
+                way.push(at);
+                let data = function.block(at);
+                match data.insts.first().map(|&inst| (inst, function.op(inst))) {
+                    Some((_, Op::Goto { target, .. })) => at = *target,
+                    Some((inst, _)) => break Some((Point::start(at), inst)),
+                    None => match data.next {
+                        Some(next) => at = next,
+                        None => break None,
+                    },
+                }
             };
-            self = Point::start(next);
+            way.into_iter().for_each(|block| starts[block] = end);
         }
-        None
+        Ways { function, starts }
+    }
+
+    /// The next instruction that is no `goto`. None if control goes round without doing anything:
+    /// functions that it leaves without `exit` are carried.
+    fn settle(&self, point: Point) -> Option<(Point, Inst)> {
+        let block = self.function.block(point.block);
+        match block.insts.get(point.at) {
+            None => self.starts[block.next?],
+            Some(&inst) => match self.function.op(inst) {
+                Op::Goto { target, .. } => self.starts[*target],
+                _ => Some((point, inst)),
+            },
+        }
     }
 }
 
@@ -107,11 +138,12 @@ impl Functions<'_, '_, '_> {
         let (Some(first), Some(other)) = (a.entry(), b.entry()) else {
             return Err(self.mismatch(None, "a function without code"));
         };
+        let (old, written) = (Ways::new(a), Ways::new(b));
         let mut seen = BTreeSet::new();
         let mut work = vec![(Point::start(first), Point::start(other))];
         while let Some((mut x, mut y)) = work.pop() {
             loop {
-                let ((p, inst), (q, other)) = match (x.settle(a), y.settle(b)) {
+                let ((p, inst), (q, other)) = match (old.settle(x), written.settle(y)) {
                     (Some(old), Some(new)) => (old, new),
                     (None, None) => break,
                     (Some(_), None) => return Err(self.mismatch(None, "control leaves")),
@@ -187,9 +219,11 @@ impl Functions<'_, '_, '_> {
                     }
                 }
                 (Some(_), None) => return Err(self.mismatch(slot, "a reference is lost")),
+                (None, _) if !self.same_kind(item.reloc, new_reloc) => {
+                    return Err(self.mismatch(slot, "another relocation, or none"));
+                }
                 (None, _) => {
-                    let same = self.same_unclear(item.reloc, new_reloc);
-                    if let Some(raw) = raw.as_mut().filter(|_| same) {
+                    if let Some(raw) = raw.as_mut().filter(|_| item.reloc.is_some()) {
                         raw.imm = item.raw.imm;
                     }
                 }
@@ -204,23 +238,38 @@ impl Functions<'_, '_, '_> {
         Ok(())
     }
 
-    /// Whether two relocations of an instruction that is not understood name the same byte: a
-    /// variable's symbol that goes is replaced by that of its section.
-    fn same_unclear(&self, a: Option<Reloc>, b: Option<Reloc>) -> bool {
-        let byte = |object: &crate::Object, reloc: Option<Reloc>| {
-            let link = object.links().relocs.get(reloc?)?;
-            let symbol = object.elf().symbols.get(link.reloc.symbol)?;
-            let with_symbol = object.links().addends == Addends::WithSymbol;
-            let start = match with_symbol && symbol.kind != SymbolKind::Section {
-                true => 0,
-                false => symbol.value as i32,
-            };
-            Some((symbol.section()?, start.wrapping_add(link.raw.imm)))
+    /// Whether an instruction that is not understood has the same relocations: of the same types,
+    /// against the same symbols, with the same immediate. A variable's symbol that goes is replaced
+    /// by that of its section, from whose start the immediate then counts.
+    fn same_kind(&self, a: Option<Reloc>, b: Option<Reloc>) -> bool {
+        let (old, new) = (self.pairing.old, self.pairing.new);
+        let (Some(a), Some(b)) = (a, b) else { return a.is_none() && b.is_none() };
+        let (Some(a), Some(b)) = (old.links().relocs.get(a), new.links().relocs.get(b)) else {
+            return false;
         };
-        let (a, b) = (byte(self.pairing.old, a), byte(self.pairing.new, b));
-        a.zip(b).is_some_and(|((section, a), (new, b))| {
-            a == b && self.pairing.sections.get(&section) == Some(&new)
-        })
+        let types = |link: &RelocLink| -> Vec<u32> {
+            std::iter::once(&link.reloc).chain(&link.more).map(|reloc| reloc.r_type).collect()
+        };
+        let symbol = |object: &'_ crate::Object, link: &RelocLink| {
+            object.elf().symbols.get(link.reloc.symbol).cloned()
+        };
+        let (Some(x), Some(y)) = (symbol(old, a), symbol(new, b)) else { return false };
+        let byte =
+            |symbol: &Symbol, link: &RelocLink| i128::from(symbol.value) + i128::from(link.raw.imm);
+        let moved = |section, byte: i128| match u64::try_from(byte) {
+            Ok(byte) => self.pairing.moved(section, byte).map(|(_, byte)| i128::from(byte)),
+            Err(_) => Some(byte),
+        };
+        let (place, is_whole) = match (x.section(), y.section()) {
+            (Some(section), Some(new)) => {
+                let is_whole = moved(section, byte(&x, a)) == Some(byte(&y, b));
+                (self.pairing.sections.get(&section) == Some(&new), is_whole)
+            }
+            (old, new) => (old == new, false),
+        };
+        let is_whole = is_whole && y.kind == SymbolKind::Section;
+        let same_symbol = x.name == y.name && x.kind == y.kind && a.raw.imm == b.raw.imm;
+        types(a) == types(b) && place && (same_symbol || is_whole)
     }
 
     /// The fields of an instruction with a relocation that loaders look at or fill in are as they

@@ -109,13 +109,6 @@ fn check_bytes(
     }
 }
 
-fn width(form: AddressForm) -> u64 {
-    match form {
-        AddressForm::Addend32(_) => 4,
-        AddressForm::Addend64(_) | AddressForm::JumpTable => 8,
-    }
-}
-
 /// The bytes of each section that hold addresses of code, in order and apart: of code that stays,
 /// and of code that is gone in slots, which are emptied.
 fn addresses(pairing: &Pairing<'_>) -> BTreeMap<SectionIndex, Vec<Range<u64>>> {
@@ -127,7 +120,7 @@ fn addresses(pairing: &Pairing<'_>) -> BTreeMap<SectionIndex, Vec<Range<u64>>> {
     };
     let mut found: BTreeMap<SectionIndex, Vec<Range<u64>>> = BTreeMap::new();
     for address in pairing.old.links().addresses.iter().filter(is_free) {
-        let bytes = address.offset..address.offset.saturating_add(width(address.form));
+        let bytes = address.offset..address.offset.saturating_add(address.form.width());
         found.entry(address.section).or_default().push(bytes);
     }
     found.values_mut().for_each(|ranges| *ranges = merged(std::mem::take(ranges)));
@@ -149,7 +142,7 @@ fn merged(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
 /// Each address of a function that stays is there, and no other.
 fn check_addresses(pairing: &Pairing<'_>) -> Check {
     let key = |section: SectionIndex, offset: u64, form: AddressForm| {
-        (section, offset, matches!(form, AddressForm::JumpTable), width(form))
+        (section, offset, matches!(form, AddressForm::JumpTable), form.width())
     };
     let mut new: BTreeMap<_, &CodeAddress> = BTreeMap::new();
     for address in &pairing.new.links().addresses {
@@ -159,23 +152,31 @@ fn check_addresses(pairing: &Pairing<'_>) -> Check {
         let moved = pairing.moved(address.section, address.offset);
         let func = pairing.funcs.get(&address.place.func);
         let Some((section, offset)) = moved else { continue };
-        let name = pairing.new.elf().section_id(section).name;
+        let mismatch = |problem: &str| {
+            let name = pairing.new.elf().section_id(section).name;
+            Err(Mismatch::new(name, Some(offset), problem))
+        };
         let Some(func) = func else {
-            let bytes = pairing.new.elf().sections.get(section).and_then(Section::bytes);
-            let start = usize::try_from(offset).ok();
-            let bytes = bytes.zip(start).and_then(|(bytes, start)| bytes.get(start..));
-            let mut slot = bytes.unwrap_or_default().iter().take(width(address.form) as usize);
-            if is_map_section(name.as_bytes()) && slot.any(|byte| *byte != 0) {
-                return Err(Mismatch::new(name, Some(offset), "a slot that is not empty"));
+            let known = pairing.new.elf().sections.get(section);
+            let known = known.filter(|known| is_map_section(&known.name));
+            let bytes = known.and_then(Section::bytes).zip(usize::try_from(offset).ok());
+            let bytes = bytes.and_then(|(bytes, start)| bytes.get(start..)).unwrap_or_default();
+            if bytes.iter().take(address.form.width() as usize).any(|byte| *byte != 0) {
+                return mismatch("a slot that is not empty");
             }
             continue;
         };
         let Some(found) = new.remove(&key(section, offset, address.form)) else {
-            return Err(Mismatch::new(name, Some(offset), "the address of a function is missing"));
+            return mismatch("the address of a function is missing");
         };
-        let start = address.place.origin == 0;
-        if found.place.func != *func || start != (found.place.origin == 0) {
-            return Err(Mismatch::new(name, Some(offset), "the address of another function"));
+        // The slots of code that is carried stay.
+        let is_carried = pairing.made.program.funcs[address.place.func].opaque.is_some();
+        let same_place = match is_carried || address.place.origin == 0 {
+            true => found.place.origin == address.place.origin,
+            false => found.place.origin != 0,
+        };
+        if found.place.func != *func || !same_place {
+            return mismatch("the address of another function, or of another instruction");
         }
     }
     match new.into_values().next() {
@@ -219,12 +220,7 @@ fn same_symbol(pairing: &Pairing<'_>, a: &Symbol, b: &Symbol) -> bool {
     let fields = |s: &Symbol| (s.kind, s.bind, s.other);
     let place = match (a.place, b.place) {
         (SymbolPlace::Section(section), SymbolPlace::Section(new)) => {
-            let end = pairing.old.elf().sections.get(section).and_then(Section::content_size);
-            match pairing.moved(section, a.value) {
-                Some(moved) => moved == (new, b.value),
-                // At the end of what was cut.
-                None => end == Some(a.value) && pairing.sections.get(&section) == Some(&new),
-            }
+            pairing.moved(section, a.value) == Some((new, b.value))
         }
         (a, b) => a == b,
     };
@@ -314,6 +310,17 @@ impl<'s> Symbols<'s> {
         Symbols { pairing, funcs, sealed, overlapping: overlapping(pairing.old.elf()) }
     }
 
+    /// Where what ends at a byte of a section of code ends now, if that is known: at the start of
+    /// a function that stays, or at the end of one.
+    fn end_of(&self, section: SectionIndex, offset: u64) -> Option<(SectionIndex, u64)> {
+        if let Some((_, after)) = self.funcs.get(&(section, offset)) {
+            return Some((after.section, after.start));
+        }
+        let (_, (before, after)) = self.funcs.range(..(section, offset)).next_back()?;
+        let is_end = (before.section, before.start + before.size) == (section, offset);
+        is_end.then_some((after.section, after.start + after.size))
+    }
+
     /// Whether a function of the old object starts at a byte of a section.
     fn is_function(&self, section: SectionIndex, offset: u64) -> bool {
         let slot = u32::try_from(offset / 8).ok().filter(|_| offset.is_multiple_of(8));
@@ -328,16 +335,25 @@ impl<'s> Symbols<'s> {
 
     fn same(&self, a: &Symbol, b: &Symbol) -> bool {
         if !self.is_code(a) {
-            return same_symbol(self.pairing, a, b);
+            // What is named stays whole.
+            let bytes = a.value..a.value.saturating_add(a.size);
+            let whole = a.section().is_none_or(|section| {
+                self.overlapping.contains(&section) || self.pairing.stays(section, &bytes)
+            });
+            return whole && same_symbol(self.pairing, a, b);
         }
         let fields = |s: &Symbol| (s.kind, s.bind, s.other);
         let (Some(old), Some(new)) = (a.section(), b.section()) else { return false };
         let place = match self.funcs.get(&(old, a.value)) {
             Some((before, after)) if a.kind == SymbolKind::Func => {
-                let whole = a.size == before.size;
-                let expected = if whole { after.size } else { a.size };
-                // A symbol can end within its function, or behind it.
-                let same_size = b.size == expected || (!whole && a.size != 0);
+                let same_size = match a.size {
+                    0 => b.size == 0,
+                    size if size == before.size => b.size == after.size,
+                    // Within its function, or behind it.
+                    size => self
+                        .end_of(old, a.value.saturating_add(size))
+                        .is_none_or(|end| end == (new, b.value.saturating_add(b.size))),
+                };
                 (after.section, after.start) == (new, b.value) && same_size
             }
             _ if a.kind == SymbolKind::Func => !self.is_function(old, a.value),
@@ -355,8 +371,7 @@ impl<'s> Symbols<'s> {
         let section = symbol.section().filter(|at| self.pairing.sections.contains_key(at));
         let Some(index) = section else { return Ok(()) };
         let stays = if self.is_code(symbol) {
-            let is_function = symbol.kind == SymbolKind::Func && symbol.is_global();
-            is_function && self.funcs.contains_key(&(index, symbol.value))
+            symbol.kind == SymbolKind::Func && self.funcs.contains_key(&(index, symbol.value))
         } else {
             let ranges = self.sealed.get(&index).map_or(&[][..], Vec::as_slice);
             let at = ranges.partition_point(|range| range.end <= symbol.value);

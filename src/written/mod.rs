@@ -13,8 +13,9 @@
 //!   symbols. Bytes may be cut out; what is behind them moves, and so must whatever names it;
 //! - *types* ([`types`]): of functions, maps, variables and externs, with their tags.
 //!
-//! Reading is shared with the way in: that bytes mean what [`Object::parse`] says is not proven
-//! here.
+//! Which sections, functions and constants go is decided by [`prune`](crate::prune): compared is
+//! that nothing that stays names them. Reading is shared with the way in: that bytes mean what
+//! [`Object::parse`] says is not proven here.
 
 mod code;
 mod data;
@@ -24,7 +25,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::elf::{ElfObject, Section, SectionIndex};
-use crate::lift::Starts;
+use crate::lift::{Hints, Starts, is_map_section};
+use crate::passes::analysis::section_reads::SectionReads;
 use crate::passes::entity::Func;
 use crate::passes::ir::{Function, Program};
 use crate::record::Record;
@@ -86,17 +88,55 @@ fn compare(made: &Made<'_>, file: &[u8]) -> Check {
     let sections = pair_sections(made, &elf)?;
     let starts = made.starts.iter();
     let starts = starts.filter_map(|(old, slots)| Some((*sections.get(old)?, slots.clone())));
-    let new = Object::of(elf, file.len(), &starts.collect()).map_err(unread)?;
+    let hints = Hints { starts: starts.collect(), addends: Some(made.object.links().addends) };
+    let new = Object::of(elf, file.len(), &hints).map_err(unread)?;
     if Record::read(new.elf()).ok().as_ref() != Some(made.record) {
         return Err(Mismatch::new(record::SECTION, None, "another record of values"));
     }
     let mut pairing = Pairing::new(made, &new, sections);
     pairing.pair_functions()?;
+    check_gone(made)?;
+    check_cuts(&pairing)?;
     let mut types = types::Types::of(made.object, &new);
     code::check(&pairing, &mut types)?;
     data::check(&pairing)?;
     types.check_sections(&pairing)?;
     types.check_tags()
+}
+
+/// Loaders read these sections by their names.
+fn check_gone(made: &Made<'_>) -> Check {
+    for &index in made.gone {
+        let name = made.object.elf().section_id(index).name;
+        if name == "license" || name == "version" {
+            return Err(Mismatch::new(name, None, "the section is missing"));
+        }
+    }
+    Ok(())
+}
+
+/// What code reads of a section that constants were cut out of is there as a whole.
+fn check_cuts(pairing: &Pairing<'_>) -> Check {
+    let made = pairing.made;
+    let elf = made.object.elf();
+    let is_map = |index: &SectionIndex| {
+        elf.sections.get(*index).is_some_and(|section| is_map_section(&section.name))
+    };
+    let mut cut = made.cuts.keys().filter(|index| !is_map(index)).peekable();
+    if cut.peek().is_none() {
+        return Ok(());
+    }
+    let reads = SectionReads::new(made.program);
+    for &index in cut {
+        let Some(section) = made.object.links().section_of(index) else { continue };
+        let lost = reads.of(section).iter().find(|read| !pairing.stays(index, &read.bytes));
+        if reads.is_lost(section) || lost.is_some() {
+            let offset = lost.map(|read| read.bytes.start);
+            let problem = "a byte was cut out that code reads, or may read";
+            return Err(Mismatch::new(elf.section_id(index).name, offset, problem));
+        }
+    }
+    Ok(())
 }
 
 /// The sections that stay keep their order.

@@ -81,6 +81,7 @@ impl<'t> Types<'t> {
             return if self.agree { Ok(()) } else { Err(Mismatch::new(".BTF", None, problem)) };
         };
         let (before, after) = (data_sections(old), data_sections(new));
+        let mut stay = BTreeSet::new();
         for (name, section) in &after {
             let text = String::from_utf8_lossy(name);
             let Some(known) = before.get(name) else {
@@ -102,6 +103,7 @@ impl<'t> Types<'t> {
                         && before.size == var.size
                         && old.bytes(old.ty(before.var).name) == new.bytes(new.ty(var.var).name)
                 });
+                stay.extend(before.map(|before| before.var));
                 if !before.is_some_and(|before| self.same(before.var, var.var)) {
                     let problem = format!("{} is another variable", new.name(var.var));
                     return Err(Mismatch::new(text, Some(var.offset.into()), problem));
@@ -118,6 +120,7 @@ impl<'t> Types<'t> {
                 ));
             }
         }
+        check_gone(pairing, (old, &before), &stay)?;
         check_symbols(pairing, (old, &before), (new, &after))
     }
 
@@ -127,11 +130,11 @@ impl<'t> Types<'t> {
         let Some((old, new)) = self.pair.filter(|_| !self.unchanged) else { return Ok(()) };
         let (known, stays) = (count(named_types(old)), count(named_types(new)));
         let (before, after) = (tags(old), tags(new));
-        let is_kept = |tag: &Tag, times: &usize| {
+        let is_kept = |tag: &Tag<'_>, times: &usize| {
             let all = known.get(&tag.0) == stays.get(&tag.0);
             !stays.contains_key(&tag.0) || !all || after.get(tag) == Some(times)
         };
-        let is_known = |tag: &Tag, times: &usize| before.get(tag).is_some_and(|n| times <= n);
+        let is_known = |tag: &Tag<'_>, times: &usize| before.get(tag).is_some_and(|n| times <= n);
         let same = before.iter().all(|(tag, times)| is_kept(tag, times))
             && after.iter().all(|(tag, times)| is_known(tag, times));
         match same {
@@ -143,13 +146,47 @@ impl<'t> Types<'t> {
 
 type DataSections<'t> = BTreeMap<&'t [u8], &'t DataSec>;
 
-/// The last DATASEC of each name: the first ones go first.
+/// The DATASECs by name. Of several with one name, which no compiler writes, the first go first,
+/// so the last is taken.
 fn data_sections(btf: &Btf) -> DataSections<'_> {
     let sections = btf.own_types().filter_map(|(_, ty)| match &ty.kind {
         Kind::DataSec(section) => Some((btf.bytes(ty.name), section)),
         _ => None,
     });
     sections.collect()
+}
+
+/// A VAR goes with its section or its bytes, or if nobody is to set it any more; that of a symbol
+/// that is not in the object goes with the symbol.
+fn check_gone(
+    pairing: &Pairing<'_>,
+    (old, before): (&Btf, &DataSections<'_>),
+    stay: &BTreeSet<TypeId>,
+) -> Check {
+    let variables = pairing.made.variables;
+    let sealed = variables.iter().filter(|variable| variables.is_sealed(variable));
+    let sealed: BTreeSet<TypeId> = sealed.filter_map(|variable| variable.var).collect();
+    let symbols = pairing.new.elf().symbols.values();
+    let symbols: BTreeSet<&[u8]> = symbols.map(|symbol| symbol.name.as_slice()).collect();
+    for (name, section) in before {
+        let index = pairing.names.get(name);
+        if index.is_some_and(|index| !pairing.sections.contains_key(index)) {
+            continue;
+        }
+        for var in section.vars.iter().filter(|var| !stay.contains(&var.var)) {
+            let bytes = u64::from(var.offset)..u64::from(var.offset) + u64::from(var.size);
+            // Where clang leaves 0, the symbol must have gone.
+            let is_cut =
+                var.offset != 0 && index.is_some_and(|index| !pairing.stays(*index, &bytes));
+            let symbol = old.bytes(old.ty(var.var).name);
+            if !is_cut && !sealed.contains(&var.var) && symbols.contains(symbol) {
+                let name = String::from_utf8_lossy(name);
+                let problem = format!("{} is missing in BTF", old.name(var.var));
+                return Err(Mismatch::new(name, None, problem));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Loaders find a variable by its symbol and by its VAR: both stay, or neither.
@@ -176,26 +213,26 @@ fn check_symbols(
 }
 
 /// A function or a variable: the kind and the name.
-type Named = (&'static str, Vec<u8>);
+type Named<'t> = (&'static str, &'t [u8]);
 
-fn named(btf: &Btf, id: TypeId) -> Option<Named> {
+fn named(btf: &Btf, id: TypeId) -> Option<Named<'_>> {
     let ty = btf.ty(id);
     let kind = matches!(ty.kind, Kind::Func { .. } | Kind::Var { .. }).then(|| ty.kind.name())?;
-    Some((kind, btf.bytes(ty.name).to_vec()))
+    Some((kind, btf.bytes(ty.name)))
 }
 
 /// What has a tag, which of its parameters (−1 for itself), and the tag.
-type Tag = (Named, i32, Vec<u8>);
+type Tag<'t> = (Named<'t>, i32, &'t [u8]);
 
-fn named_types(btf: &Btf) -> impl Iterator<Item = Named> {
+fn named_types(btf: &Btf) -> impl Iterator<Item = Named<'_>> {
     btf.own_types().filter_map(|(id, _)| named(btf, id))
 }
 
 /// How often each function and variable has each tag.
-fn tags(btf: &Btf) -> BTreeMap<Tag, usize> {
+fn tags(btf: &Btf) -> BTreeMap<Tag<'_>, usize> {
     count(btf.own_types().filter_map(|(_, ty)| match ty.kind {
         Kind::DeclTag { target, component } => {
-            Some((named(btf, target)?, component, btf.bytes(ty.name).to_vec()))
+            Some((named(btf, target)?, component, btf.bytes(ty.name)))
         }
         _ => None,
     }))
