@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use bpfold::elf::SectionKind;
-use bpfold::fuzzing::damage::{Damaged, flip_bits};
+use bpfold::elf::{ElfObject, SectionData, SectionKind};
+use bpfold::fuzzing::damage::{Damaged, error_of, flip_bits};
+use bpfold::lift::Addends;
 use bpfold::{Error, Fold, Object};
 
 /// The sections of a file: bytes from its start, and names.
@@ -109,21 +110,70 @@ fn damage_to_what_is_carried() {
     refuses_damage("tests/objects/mini-gcc.o", 5);
 }
 
+/// What the comparison says of a folded object of the tests that was changed.
+fn refusal(name: &str, change: &dyn Fn(&mut ElfObject)) -> String {
+    let path = format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
+    let object = Object::parse(&std::fs::read(path).unwrap()).unwrap();
+    let error = error_of(Fold::new(&object).unwrap().freeze_all(), change);
+    assert!(matches!(error, Error::Written { .. }), "{error}");
+    let text = error.to_string();
+    text.strip_prefix("what is written differs from what was proven, at ").unwrap().to_owned()
+}
+
 #[test]
 fn the_error_says_where() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects/sealing.o");
-    let object = Object::parse(&std::fs::read(path).unwrap()).unwrap();
-    let error = bpfold::fuzzing::damage::error_of_flip(Fold::new(&object).unwrap(), b"license");
-    let Error::Written { section, offset, .. } = &error else { panic!("{error}") };
-    assert_eq!((section.as_str(), *offset), ("license", Some(0)));
+    let other_byte = |elf: &mut ElfObject| {
+        let license = elf.section_by_name("license").unwrap();
+        let mut bytes = elf.sections[license].bytes().unwrap().to_vec();
+        bytes[1] ^= 1;
+        elf.set_section_data(license, bytes).unwrap();
+    };
+    assert_eq!(refusal("tests/objects/sealing.o", &other_byte), "license + 0x1: another byte");
+}
+
+#[test]
+fn what_is_missing_is_told() {
+    let without_symbol = |name: &'static str| {
+        move |elf: &mut ElfObject| {
+            let symbol = elf.symbol_by_name(name).unwrap();
+            elf.remove_symbols(&[symbol].into_iter().collect()).unwrap();
+        }
+    };
+    // A function that only other objects name, a map that only userspace names.
+    let entry = refusal("examples/xdp_filter.bpf.o", &without_symbol("xdp_filter"));
+    assert!(entry.starts_with("xdp + 0x0: "), "{entry}");
     assert_eq!(
-        error.to_string(),
-        "what is written differs from what was proven, at license + 0x0: another byte"
+        refusal("tests/objects/prune.o", &without_symbol("never_used")),
+        ".maps + 0x48: the symbol never_used is missing"
+    );
+    let without_license = |elf: &mut ElfObject| {
+        let license = elf.section_by_name("license").unwrap();
+        let symbols = elf.symbols_in(license).map(|(index, _)| index).collect();
+        elf.remove(&[license].into_iter().collect(), &symbols).unwrap();
+    };
+    assert_eq!(
+        refusal("tests/objects/prune.o", &without_license),
+        "license: the section is missing, or out of order"
     );
 }
 
+#[test]
+fn a_reference_to_something_else_is_told() {
+    let other_map = |elf: &mut ElfObject| {
+        let code = elf.section_by_name("tc").unwrap();
+        let maps = elf.section_by_name(".maps").unwrap();
+        let named: Vec<_> = elf.symbols_in(maps).map(|(index, _)| index).collect();
+        let table = elf.relocation_sections(code).next().unwrap();
+        let SectionData::Relocations(relocs) = &mut elf.sections[table].data else { panic!() };
+        let reloc = relocs.iter_mut().find(|reloc| named.contains(&reloc.symbol)).unwrap();
+        reloc.symbol = *named.iter().find(|symbol| **symbol != reloc.symbol).unwrap();
+    };
+    let told = refusal("examples/agent.bpf.o", &other_map);
+    assert!(told.starts_with("tc + ") && told.contains(" is written for "), "{told}");
+}
+
 /// An object of the tests, changed in its model before it is read.
-fn changed(name: &str, change: impl FnOnce(&mut bpfold::elf::ElfObject)) -> Object {
+fn changed(name: &str, change: impl FnOnce(&mut ElfObject)) -> Object {
     let path = format!("{}/tests/objects/{name}", env!("CARGO_MANIFEST_DIR"));
     let mut elf = Object::parse(&std::fs::read(path).unwrap()).unwrap().elf().clone();
     change(&mut elf);
@@ -154,7 +204,6 @@ fn of_two_sections_with_one_name_nothing_is_folded() {
 /// The immediate would count from both symbols.
 #[test]
 fn a_variable_that_an_instruction_names_with_another_keeps_its_symbol() {
-    use bpfold::elf::SectionData;
     let mut named = Vec::new();
     let object = changed("sealing.o", |elf| {
         let code = elf.section_by_name("socket").unwrap();
@@ -217,4 +266,37 @@ fn what_no_loader_reads_does_not_name_code_that_is_gone() {
     let fold = Fold::new(&object).unwrap().freeze_all().entry("loads").unwrap();
     let after = Object::parse(&fold.run().unwrap().bytes).unwrap();
     assert_eq!(addresses(&after), 1);
+}
+
+/// Objects of gcc have addends or sums in their immediates, by the version of binutils.
+#[test]
+fn immediates_that_fit_both_readings_are_not_known() {
+    let object = |imm: i32| {
+        changed("sealing.o", |elf| {
+            let comment = b"\0GCC: (GNU) 14.2.0\0".to_vec();
+            elf.add_section(bpfold::elf::Section::new(".comment", comment));
+            let code = elf.section_by_name("socket").unwrap();
+            let limit = elf.symbol_by_name("limit").unwrap();
+            // 16 bytes at 8: all other references are to symbols at the start.
+            let table = elf.symbol_by_name("table").unwrap();
+            let relocs = elf.relocation_sections(code).next().unwrap();
+            let SectionData::Relocations(relocs) = &mut elf.sections[relocs].data else { panic!() };
+            let at = relocs.iter().find(|reloc| reloc.symbol == table).unwrap().offset as usize;
+            relocs.iter_mut().filter(|reloc| reloc.symbol != table).for_each(|r| r.symbol = limit);
+            let mut bytes = elf.sections[code].bytes().unwrap().to_vec();
+            bytes[at + 4..at + 8].copy_from_slice(&imm.to_le_bytes());
+            elf.set_section_data(code, bytes).unwrap();
+        })
+    };
+    let readings = [0, 4, 8, 12, 16, 20, 24, 28].map(|imm| object(imm).links().addends);
+    use Addends::{Plain, Unclear, WithSymbol};
+    assert_eq!(
+        readings,
+        [Plain, Plain, Unclear, Unclear, Unclear, WithSymbol, WithSymbol, Unclear]
+    );
+    let object = object(12);
+    let folded = Fold::new(&object).unwrap().freeze_all().run().unwrap();
+    assert_eq!(folded.report.loads, []);
+    let after = Object::parse(&folded.bytes).unwrap();
+    assert!(after.elf().symbol_by_name("table").is_some());
 }

@@ -1,9 +1,44 @@
 //! What is checked once, so that nothing else has to: references and nesting.
 
-use super::types::{Kind, TypeId};
+use super::types::{Kind, StrOff, TypeId};
 use super::{Btf, BtfError, MAX_DEPTH};
 
+/// Names together, each as often as a type has it, may be this many times larger than types and
+/// strings. Strings can share their ends, but never so that names come near.
+const NAMES_PER_BYTE: u64 = 8;
+
 impl Btf {
+    /// Checks that names together are not much larger than the section. With long strings that
+    /// share their ends, whatever copies names would take memory without end.
+    pub(super) fn check_names(&self, section_size: usize) -> Result<(), BtfError> {
+        let limit = (section_size as u64).saturating_mul(NAMES_PER_BYTE);
+        let mut left = limit;
+        let mut take = |name: StrOff| {
+            let rest = left.checked_sub(self.bytes(name).len() as u64);
+            left = rest.unwrap_or(0);
+            match rest {
+                Some(_) => Ok(()),
+                None => Err(BtfError::NamesTooLong { limit, section_size }),
+            }
+        };
+        for (_, ty) in self.own_types() {
+            take(ty.name)?;
+            match &ty.kind {
+                Kind::Struct(composite) | Kind::Union(composite) => {
+                    composite.members.iter().try_for_each(|member| take(member.name))?;
+                }
+                Kind::Enum(enumeration) | Kind::Enum64(enumeration) => {
+                    enumeration.values.iter().try_for_each(|value| take(value.name))?;
+                }
+                Kind::FuncProto(proto) => {
+                    proto.params.iter().try_for_each(|param| take(param.name))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Checks that every reference names a type of a fitting kind, that no type contains itself
     /// and that types nest at most [`MAX_DEPTH`] levels deep.
     ///

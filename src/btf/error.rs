@@ -22,6 +22,17 @@ pub enum BtfError {
         /// Bytes that are left.
         have: u64,
     },
+    /// Names that are much longer together than the section.
+    #[error(
+        ".BTF: the names of types and members have more than {limit} bytes together, in a section \
+         of {section_size}"
+    )]
+    NamesTooLong {
+        /// Bytes that they may have.
+        limit: u64,
+        /// Bytes of the section.
+        section_size: usize,
+    },
     /// The first two bytes are not the magic number in either byte order.
     #[error("{section}, byte 0: magic is {found:#06x}, expected 0xeb9f")]
     Magic {

@@ -311,6 +311,7 @@ impl Btf {
     /// What is malformed, unknown or inconsistent is refused by name.
     pub fn parse(bytes: &[u8]) -> Result<Self, BtfError> {
         let btf = read(bytes, None)?;
+        btf.check_names(bytes.len())?;
         btf.check()?;
         Ok(btf)
     }
@@ -322,6 +323,10 @@ impl Btf {
     /// As [`Btf::parse`]; also when the byte order is not the base's.
     pub fn parse_split(bytes: &[u8], base: Arc<Self>) -> Result<Self, BtfError> {
         let btf = read(bytes, Some(base))?;
+        // Most names of a module's types can be those of the kernel.
+        btf.check_names(
+            bytes.len().saturating_add(btf.base().map_or(0, |base| base.strings.len())),
+        )?;
         btf.check()?;
         Ok(btf)
     }

@@ -124,8 +124,8 @@ pub struct FoldOptions {
     /// `bpfold.h`
     #[arg(long)]
     pub freeze_marked: bool,
-    /// Do not prove that the changed functions do what they did, nor that the result says so.
-    /// What cannot be proven is otherwise left as it was
+    /// Do not prove that the changed functions do what they did, nor compare the result with what
+    /// was proven. What cannot be proven is otherwise left as it was
     #[arg(long)]
     pub no_check: bool,
     /// Check the code after every pass

@@ -1,5 +1,6 @@
 //! Damage to what is written: which of it the comparison with what was proven lets pass.
 
+use crate::elf::ElfObject;
 use crate::{Error, Fold, Object};
 
 /// A folded object, and what of its damage is not refused.
@@ -42,21 +43,17 @@ fn flip(file: &mut [u8], at: usize, bit: u8) {
     }
 }
 
-/// Folds, flips a bit of the first byte of a section in what is written, and gives what the
-/// comparison with what was proven says.
+/// Folds, changes what is written, and gives what the comparison with what was proven says.
 ///
 /// # Panics
-/// The fold fails, there is no such section, or the damage is not refused.
+/// The fold fails, or what is changed cannot be written or is not refused.
 #[must_use]
-pub fn error_of_flip(fold: Fold<'_>, section: &[u8]) -> Error {
+pub fn error_of(fold: Fold<'_>, change: &dyn Fn(&mut ElfObject)) -> Error {
     let mut found = None;
     let run = fold.run_examined(&mut |_| {}, &mut |bytes, check| {
         let object = Object::parse(bytes).expect("what is written can be read");
-        let known = object.elf().section_by_name(section).expect("there is such a section");
         let mut elf = object.elf().clone();
-        let mut data = elf.sections[known].bytes().expect("it has bytes").to_vec();
-        flip(&mut data, 0, 0);
-        elf.set_section_data(known, data).expect("the size is the same");
+        change(&mut elf);
         found = check(&elf.write().expect("the object can be written")).err();
     });
     run.expect("the object can be folded");

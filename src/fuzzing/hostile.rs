@@ -10,7 +10,7 @@ use super::elf_file::{
 pub type Hostile = (&'static str, fn(usize) -> Vec<u8>);
 
 /// The objects.
-pub const INPUTS: [Hostile; 36] = [
+pub const INPUTS: [Hostile; 39] = [
     ("functions", |size| functions(size / 42, |_| EXIT.concat())),
     ("functions that call the next", |size| functions(size / 50, call_next)),
     ("functions that call the one before", |size| functions(size / 50, call_previous)),
@@ -33,6 +33,18 @@ pub const INPUTS: [Hostile; 36] = [
     ("branches over one", |size| body(size / 8, |at, left| branch(at, left.min(1)))),
     ("branches to the end", |size| body(size / 8, |at, left| branch(at, left.min(32_000)))),
     ("branches back", |size| body(size / 8, |at, _| branch(at, -(at as i64 % 32_000) - 1))),
+    ("branches to a goto to itself", |size| {
+        body((size / 8).min(32_000), |at, left| match left {
+            0 => goto(-1),
+            _ => branch(at, left - 1),
+        })
+    }),
+    ("branches to gotos in a row", |size| {
+        body((size / 8).min(64_000), |at, left| match left {
+            32_000.. => branch(at, 31_000),
+            _ => goto(0),
+        })
+    }),
     ("loops in loops", loops),
     ("additions in a loop", |size| {
         body(size / 8, |at, left| if left > 0 { add(at) } else { branch(at, -30_000) })
@@ -47,6 +59,7 @@ pub const INPUTS: [Hostile; 36] = [
     ("structs of two structs", |size| typed(structs(size.min(64), 2))),
     ("members", |size| typed(members(size / 16))),
     ("variables", |size| variables(size / 64)),
+    ("names that are ends of one string", |size| named_by_ends(size / 36)),
     ("one large array", large_array),
     ("sections without bytes", no_bits),
 ];
@@ -62,6 +75,10 @@ fn call(imm: i64) -> [u8; 8] {
 /// `if r6 > at goto +off`
 fn branch(at: usize, off: i64) -> [u8; 8] {
     insn(0x25, 6, 0, off as i16, at as i32)
+}
+
+fn goto(off: i16) -> [u8; 8] {
+    insn(0x05, 0, 0, off, 0)
 }
 
 fn add(at: usize) -> [u8; 8] {
@@ -364,6 +381,20 @@ fn variables(count: usize) -> Vec<u8> {
     }
     let name = btf.string(".rodata");
     btf.add(name, DATASEC, count, 4 * count, &list);
+    file.other(".BTF", btf.finish());
+    file.finish()
+}
+
+fn named_by_ends(count: usize) -> Vec<u8> {
+    let mut file = ElfFile::new();
+    let mut btf = BtfBytes::new();
+    let count = count.min(0xffff) as u32;
+    let rodata = file.data(".rodata", vec![1; 64]);
+    file.named("variable", OBJECT, rodata, 0, 64);
+    let name = btf.string(&"n".repeat(24 * count as usize));
+    for at in 0..count {
+        btf.add(name + at, VAR, 0, 1, &[1]);
+    }
     file.other(".BTF", btf.finish());
     file.finish()
 }

@@ -395,7 +395,8 @@ impl<'s> Symbols<'s> {
         let name = String::from_utf8_lossy(&symbol.name);
         let problem = format!("the symbol {name} is missing");
         let section = self.pairing.old.elf().section_id(index).name;
-        Err(Mismatch::new(section, Some(symbol.value), problem))
+        let offset = self.pairing.moved(index, symbol.value).map(|(_, offset)| offset);
+        Err(Mismatch::new(section, offset, problem))
     }
 }
 
