@@ -1,6 +1,6 @@
 //! Sections, what they hold, and symbols.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
 use super::{Check, Mismatch, Pairing};
@@ -144,9 +144,11 @@ fn check_addresses(pairing: &Pairing<'_>) -> Check {
     let key = |section: SectionIndex, offset: u64, form: AddressForm| {
         (section, offset, matches!(form, AddressForm::JumpTable), form.width())
     };
-    let mut new: BTreeMap<_, &CodeAddress> = BTreeMap::new();
+    // Damaged objects have several at one place.
+    let mut new: BTreeMap<_, VecDeque<&CodeAddress>> = BTreeMap::new();
     for address in &pairing.new.links().addresses {
-        new.insert(key(address.section, address.offset, address.form), address);
+        let at = key(address.section, address.offset, address.form);
+        new.entry(at).or_default().push_back(address);
     }
     for address in &pairing.old.links().addresses {
         let moved = pairing.moved(address.section, address.offset);
@@ -166,7 +168,8 @@ fn check_addresses(pairing: &Pairing<'_>) -> Check {
             }
             continue;
         };
-        let Some(found) = new.remove(&key(section, offset, address.form)) else {
+        let here = new.get_mut(&key(section, offset, address.form));
+        let Some(found) = here.and_then(VecDeque::pop_front) else {
             return mismatch("the address of a function is missing");
         };
         // The slots of code that is carried stay.
@@ -179,7 +182,7 @@ fn check_addresses(pairing: &Pairing<'_>) -> Check {
             return mismatch("the address of another function, or of another instruction");
         }
     }
-    match new.into_values().next() {
+    match new.into_values().flatten().next() {
         None => Ok(()),
         Some(more) => {
             let name = pairing.new.elf().section_id(more.section).name;
