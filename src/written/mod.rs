@@ -100,8 +100,7 @@ fn compare(made: &Made<'_>, file: &[u8]) -> Check {
     let mut types = types::Types::of(made.object, &new);
     code::check(&pairing, &mut types)?;
     data::check(&pairing)?;
-    types.check_sections(&pairing)?;
-    types.check_tags()
+    types.check_sections(&pairing)
 }
 
 /// Loaders read these sections by their names.

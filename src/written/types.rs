@@ -15,13 +15,19 @@ pub(super) struct Types<'t> {
     unchanged: bool,
     /// Pairs that say the same if all of these do.
     seen: BTreeSet<(TypeId, TypeId)>,
+    /// The declaration tags of each type, in the old object and in the new one.
+    tags: [BTreeMap<TypeId, Vec<Tag<'t>>>; 2],
 }
+
+/// Which member or parameter has a tag (−1 for the type itself), and the tag.
+type Tag<'t> = (i32, &'t [u8]);
 
 impl<'t> Types<'t> {
     pub fn of(old: &'t Object, new: &'t Object) -> Self {
         let (old, new) = (old.btf(), new.btf());
         let agree = old.is_some() == new.is_some();
-        Self { pair: old.zip(new), agree, unchanged: old == new, seen: BTreeSet::new() }
+        let tags = [old, new].map(|btf| btf.map(tags).unwrap_or_default());
+        Self { pair: old.zip(new), agree, unchanged: old == new, seen: BTreeSet::new(), tags }
     }
 
     pub fn same_string(&self, a: StrOff, b: StrOff) -> bool {
@@ -55,6 +61,7 @@ impl<'t> Types<'t> {
                 // The kernel wants 0 where there is no name.
                 && (x.name.0 != 0 || y.name.0 == 0)
                 && x.flag == y.flag
+                && self.tags[0].get(&a) == self.tags[1].get(&b)
                 && same_shape((old, &x.kind), (new, &y.kind));
             if !same {
                 return false;
@@ -122,25 +129,6 @@ impl<'t> Types<'t> {
         }
         check_gone(pairing, (old, &before), &stay)?;
         check_symbols(pairing, (old, &before), (new, &after))
-    }
-
-    /// Functions and variables that stay keep their tags, and get no other. Of several with one
-    /// name, some can go.
-    pub fn check_tags(&self) -> Check {
-        let Some((old, new)) = self.pair.filter(|_| !self.unchanged) else { return Ok(()) };
-        let (known, stays) = (count(named_types(old)), count(named_types(new)));
-        let (before, after) = (tags(old), tags(new));
-        let is_kept = |tag: &Tag<'_>, times: &usize| {
-            let all = known.get(&tag.0) == stays.get(&tag.0);
-            !stays.contains_key(&tag.0) || !all || after.get(tag) == Some(times)
-        };
-        let is_known = |tag: &Tag<'_>, times: &usize| before.get(tag).is_some_and(|n| times <= n);
-        let same = before.iter().all(|(tag, times)| is_kept(tag, times))
-            && after.iter().all(|(tag, times)| is_known(tag, times));
-        match same {
-            true => Ok(()),
-            false => Err(Mismatch::new(".BTF", None, "declarations have other tags")),
-        }
     }
 }
 
@@ -212,36 +200,16 @@ fn check_symbols(
     Ok(())
 }
 
-/// A function or a variable: the kind and the name.
-type Named<'t> = (&'static str, &'t [u8]);
-
-fn named(btf: &Btf, id: TypeId) -> Option<Named<'_>> {
-    let ty = btf.ty(id);
-    let kind = matches!(ty.kind, Kind::Func { .. } | Kind::Var { .. }).then(|| ty.kind.name())?;
-    Some((kind, btf.bytes(ty.name)))
-}
-
-/// What has a tag, which of its parameters (−1 for itself), and the tag.
-type Tag<'t> = (Named<'t>, i32, &'t [u8]);
-
-fn named_types(btf: &Btf) -> impl Iterator<Item = Named<'_>> {
-    btf.own_types().filter_map(|(id, _)| named(btf, id))
-}
-
-/// How often each function and variable has each tag.
-fn tags(btf: &Btf) -> BTreeMap<Tag<'_>, usize> {
-    count(btf.own_types().filter_map(|(_, ty)| match ty.kind {
-        Kind::DeclTag { target, component } => {
-            Some((named(btf, target)?, component, btf.bytes(ty.name)))
+/// The tags of each type, in order.
+fn tags(btf: &Btf) -> BTreeMap<TypeId, Vec<Tag<'_>>> {
+    let mut found: BTreeMap<TypeId, Vec<Tag<'_>>> = BTreeMap::new();
+    for (_, ty) in btf.own_types() {
+        if let Kind::DeclTag { target, component } = ty.kind {
+            found.entry(target).or_default().push((component, btf.bytes(ty.name)));
         }
-        _ => None,
-    }))
-}
-
-fn count<T: Ord>(items: impl Iterator<Item = T>) -> BTreeMap<T, usize> {
-    let mut counts = BTreeMap::new();
-    items.for_each(|item| *counts.entry(item).or_default() += 1);
-    counts
+    }
+    found.values_mut().for_each(|tags| tags.sort_unstable());
+    found
 }
 
 /// Whether two types say the same, but for their names and what they refer to.
