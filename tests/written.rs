@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use bpfold::elf::{ElfObject, SectionData, SectionKind};
+use bpfold::btf::{Btf, SecVar};
+use bpfold::elf::{ElfObject, SectionData, SectionKind, SymbolKind, SymbolPlace};
 use bpfold::fuzzing::damage::{Damaged, error_of, flip_bits};
 use bpfold::lift::Addends;
 use bpfold::{Error, Fold, Object};
@@ -232,7 +233,7 @@ fn a_symbol_of_a_section_that_is_not_at_its_start_is_not_counted_from() {
         let rodata = elf.section_by_name(".rodata").unwrap();
         let abbrev = elf.section_by_name(".debug_abbrev").unwrap();
         let symbol = elf.section_symbol(abbrev).unwrap();
-        elf.symbols[symbol].place = bpfold::elf::SymbolPlace::Section(rodata);
+        elf.symbols[symbol].place = SymbolPlace::Section(rodata);
         elf.symbols[symbol].value = 4;
     });
     Fold::new(&object).unwrap().freeze_all().run().unwrap();
@@ -299,4 +300,143 @@ fn immediates_that_fit_both_readings_are_not_known() {
     assert_eq!(folded.report.loads, []);
     let after = Object::parse(&folded.bytes).unwrap();
     assert!(after.elf().symbol_by_name("table").is_some());
+}
+
+/// Compilers name static maps by their section, and count to the definition. Here all are named so.
+fn maps_by_section(change: impl FnOnce(&mut ElfObject)) -> Object {
+    changed("prune.o", |elf| {
+        let maps = elf.section_by_name(".maps").unwrap();
+        let other = elf.section_by_name(".debug_abbrev").unwrap();
+        let symbol = elf.section_symbol(other).unwrap();
+        elf.symbols[symbol].place = SymbolPlace::Section(maps);
+        let code = elf.section_by_name("tc").unwrap();
+        let mut bytes = elf.sections[code].bytes().unwrap().to_vec();
+        let table = elf.relocation_sections(code).next().unwrap();
+        let SectionData::Relocations(relocs) = &mut elf.sections[table].data else { panic!() };
+        for reloc in relocs {
+            let named = &elf.symbols[reloc.symbol];
+            if named.section() == Some(maps) {
+                let imm = reloc.offset as usize + 4;
+                bytes[imm..imm + 4].copy_from_slice(&(named.value as u32).to_le_bytes());
+                reloc.symbol = symbol;
+            }
+        }
+        elf.set_section_data(code, bytes).unwrap();
+        change(elf);
+    })
+}
+
+/// The maps that code names, sorted.
+fn named_maps(object: &Object) -> Vec<&str> {
+    let mut names: Vec<&str> =
+        object.program().maps.values().map(|map| map.name.as_str()).collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn maps_that_are_named_by_their_section_move() {
+    let left = ["bpfold_test_pinned", "counted", "read_by_userspace"];
+    let object = maps_by_section(|_| {});
+    assert_eq!(
+        named_maps(&object),
+        ["bpfold_test_pinned", "counted", "outer", "read_by_userspace"]
+    );
+    let fold = Fold::new(&object).unwrap().freeze_all().set("stats", "true").unwrap();
+    let folded = fold.prune_maps().run().unwrap();
+    let after = Object::parse(&folded.bytes).unwrap();
+    assert_eq!(named_maps(&after), left);
+    assert!(folded.report.proof.unwrap().proven > 0);
+}
+
+/// In code that is carried, too.
+#[test]
+fn maps_that_carried_code_names_by_their_section_move() {
+    let object = maps_by_section(|elf| {
+        let code = elf.section_by_name("tc").unwrap();
+        let mut bytes = elf.sections[code].bytes().unwrap().to_vec();
+        // What names `outer` names `counted` now; an instruction that nobody knows.
+        let outer = elf.symbols[elf.symbol_by_name("outer").unwrap()].value as u32;
+        let counted = elf.symbols[elf.symbol_by_name("counted").unwrap()].value as u32;
+        let at = (0..bytes.len())
+            .step_by(8)
+            .find(|at| bytes[*at] == 0x18 && bytes[at + 4..at + 8] == outer.to_le_bytes());
+        let at = at.unwrap();
+        bytes[at + 4..at + 8].copy_from_slice(&counted.to_le_bytes());
+        let end = bytes.len() - 8;
+        bytes[end] = 0xff;
+        elf.set_section_data(code, bytes).unwrap();
+    });
+    let entry = |object: &Object| {
+        let func = object.program().funcs.values().find(|func| func.name == "entry").unwrap();
+        func.opaque.is_some()
+    };
+    assert!(entry(&object));
+    let folded = Fold::new(&object).unwrap().freeze_all().prune_maps().run().unwrap();
+    let after = Object::parse(&folded.bytes).unwrap();
+    assert!(entry(&after) && after.elf().symbol_by_name("outer").is_none());
+    assert_eq!(named_maps(&after), ["bpfold_test_pinned", "counted", "read_by_userspace"]);
+}
+
+/// Nothing tells whose VAR it is that goes.
+#[test]
+fn two_maps_with_one_name() {
+    let object = changed("prune.o", |elf| {
+        let counted = elf.symbol_by_name("counted").unwrap();
+        elf.symbols[counted].name = b"outer".to_vec();
+    });
+    let fold = Fold::new(&object).unwrap().freeze_all().set("stats", "true").unwrap();
+    let after = Object::parse(&fold.prune_maps().run().unwrap().bytes).unwrap();
+    assert_eq!(named_maps(&after), ["bpfold_test_pinned", "outer", "read_by_userspace"]);
+}
+
+#[test]
+fn a_symbol_without_a_name_goes_with_the_map_that_it_is_in() {
+    let object = changed("prune.o", |elf| {
+        let inner = elf.symbol_by_name("inner_second").unwrap();
+        elf.symbols[inner].name = Vec::new();
+        elf.symbols[inner].value = 8;
+    });
+    let fold = Fold::new(&object).unwrap().freeze_all().set("stats", "true").unwrap();
+    let after = Object::parse(&fold.prune_maps().run().unwrap().bytes).unwrap();
+    let maps = after.elf().section_by_name(".maps").unwrap();
+    let nameless = after.elf().symbols_in(maps).filter(|(_, symbol)| symbol.name.is_empty());
+    assert_eq!(nameless.filter(|(_, symbol)| symbol.kind == SymbolKind::Object).count(), 0);
+}
+
+/// Loaders take the offset from the symbol where the DATASEC has no size.
+#[test]
+fn an_offset_that_loaders_do_not_read_may_lie_in_what_is_cut() {
+    let object = changed("prune.o", |elf| {
+        let section = elf.section_by_name(".BTF").unwrap();
+        let mut btf = Btf::parse(elf.sections[section].bytes().unwrap()).unwrap();
+        let named = |btf: &Btf, var: &SecVar| btf.name(var.var) == "counted";
+        let (_, maps) = btf.find_datasec(".maps").unwrap();
+        assert_eq!(maps.size, 0);
+        let at = maps.vars.iter().position(|var| named(&btf, var)).unwrap();
+        btf.datasec_mut(".maps").unwrap().vars[at].offset = 0x20;
+        elf.set_section_data(section, btf.to_bytes().unwrap()).unwrap();
+    });
+    let fold = Fold::new(&object).unwrap().freeze_all().set("stats", "true").unwrap();
+    let after = Object::parse(&fold.prune_maps().run().unwrap().bytes).unwrap();
+    assert!(after.elf().symbol_by_name("outer").is_none());
+    assert_eq!(named_maps(&after), ["bpfold_test_pinned", "counted", "read_by_userspace"]);
+}
+
+/// A function is a program by its symbol; without one it is none, whatever else its section has.
+#[test]
+fn functions_without_symbols_stay_when_those_with_symbols_go() {
+    let object = changed("places.o", |elf| {
+        let text = elf.section_by_name(".text").unwrap();
+        elf.sections[text].name = b"more".to_vec();
+        for name in ["global", "middle", "leaf"] {
+            let symbol = elf.symbol_by_name(name).unwrap();
+            elf.symbols[symbol].kind = SymbolKind::None;
+        }
+    });
+    let count = |object: &Object| object.program().funcs.len();
+    assert_eq!(count(&object), 6);
+    let fold = Fold::new(&object).unwrap().freeze_all().entry("second").unwrap();
+    let after = Object::parse(&fold.run().unwrap().bytes).unwrap();
+    assert_eq!(count(&after), 4);
 }

@@ -13,7 +13,7 @@ use super::spans::Spans;
 use super::{Live, MapId, Node, Scope, is_data};
 use crate::Object;
 use crate::draft::Draft;
-use crate::elf::{Reloc, SectionData, SectionIndex, SymbolIndex};
+use crate::elf::{Reloc, SectionData, SectionIndex, SymbolIndex, SymbolKind};
 use crate::lift::links::AddressForm;
 use crate::lift::{Addends, Lifted, is_map_section};
 use crate::seal::Forgotten;
@@ -88,7 +88,7 @@ fn remove_maps(draft: &mut Draft, scope: &Scope<'_>, dead: &[MapId]) {
         let symbols: Vec<SymbolIndex> = draft
             .elf
             .symbols_in(section)
-            .filter(|(_, symbol)| !symbol.name.is_empty() && in_gone(symbol.value))
+            .filter(|(_, symbol)| symbol.kind != SymbolKind::Section && in_gone(symbol.value))
             .map(|(index, _)| index)
             .collect();
         draft.symbols.extend(symbols);

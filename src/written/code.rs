@@ -94,8 +94,10 @@ impl Functions<'_, '_, '_> {
         let pairing = self.pairing;
         let (a, b) =
             (&pairing.made.program.funcs[self.old], &pairing.new.program().funcs[self.new]);
-        // A function that is left alone is a program for loaders.
-        let linkage = a.linkage == b.linkage || pairing.new.program().funcs.len() == 1;
+        // A function that is left alone is a program for loaders. One without a symbol is none: it
+        // is read as one where no function of its section has a symbol.
+        let alone = pairing.new.program().funcs.len() == 1 || self.symbol_name(true).is_none();
+        let linkage = a.linkage == b.linkage || alone;
         if self.symbol_name(true) != self.symbol_name(false) || !linkage {
             return Err(self.mismatch(None, format!("{} is another function", b.name)));
         }
@@ -214,7 +216,9 @@ impl Functions<'_, '_, '_> {
             match (item.op.filter(names_something), new_op) {
                 (Some(op), Some(new_op)) => {
                     self.same_op(&op, &new_op, slot)?;
-                    if let Some(raw) = raw.as_mut().filter(|_| is_counted(&op)) {
+                    let link =
+                        item.reloc.and_then(|reloc| self.pairing.old.links().relocs.get(reloc));
+                    if let Some(raw) = raw.as_mut().filter(|_| self.is_counted(&op, link)) {
                         raw.imm = item.raw.imm;
                     }
                 }
@@ -291,7 +295,7 @@ impl Functions<'_, '_, '_> {
             _ => 0,
         };
         let src = known.map_or(src, |known| known.raw.src);
-        let imm = known.map(|known| known.raw.imm).filter(|_| !is_counted(&a.op));
+        let imm = known.map(|known| known.raw.imm).filter(|_| !self.is_counted(&a.op, known));
         let next = known.map_or(0, |known| known.next_imm.unwrap_or(0));
         let same = link.raw.src == src
             && link.raw.off == known.map_or(0, |known| known.raw.off)
@@ -301,6 +305,19 @@ impl Functions<'_, '_, '_> {
         match same {
             true => Ok(()),
             false => Err(self.mismatch(b.origin, "another field of a relocated instruction")),
+        }
+    }
+
+    /// Whether the immediate of a reference counts to a place that can move. `link` is what is
+    /// known of its relocation: maps are found by their symbols, or from their section's start.
+    fn is_counted<T>(&self, op: &Op<T>, link: Option<&RelocLink>) -> bool {
+        match op {
+            Op::LdImm64 { imm: Imm64::Section { .. } | Imm64::Func(_), .. }
+            | Op::Call(Callee::Func(_)) => true,
+            Op::LdImm64 { imm: Imm64::Map(_), .. } => link
+                .and_then(|link| self.pairing.old.elf().symbols.get(link.reloc.symbol))
+                .is_some_and(|symbol| symbol.kind == SymbolKind::Section),
+            _ => false,
         }
     }
 
@@ -426,15 +443,6 @@ fn names_something<T>(op: &Op<T>) -> bool {
     match op {
         Op::LdImm64 { imm, .. } => !matches!(imm, Imm64::Const(_) | Imm64::Pseudo { .. }),
         Op::Call(callee) => matches!(callee, Callee::Func(_) | Callee::Extern(_)),
-        _ => false,
-    }
-}
-
-/// Whether the immediate of a reference counts to a place that can move.
-fn is_counted<T>(op: &Op<T>) -> bool {
-    match op {
-        Op::LdImm64 { imm, .. } => matches!(imm, Imm64::Section { .. } | Imm64::Func(_)),
-        Op::Call(callee) => matches!(callee, Callee::Func(_)),
         _ => false,
     }
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Mismatch, Pairing};
 use crate::Object;
-use crate::btf::{Btf, CoreRelo, DataSec, Kind, StrOff, TypeId};
+use crate::btf::{Btf, CoreRelo, DataSec, Kind, Linkage, SecVar, StrOff, TypeId};
+use crate::elf::ElfObject;
 
 /// The types of the old and the new object.
 pub(super) struct Types<'t> {
@@ -96,17 +97,21 @@ impl<'t> Types<'t> {
             };
             let index = pairing.names.get(name).copied();
             let index = index.filter(|index| pairing.sections.contains_key(index));
-            let moved = |offset: u32| match index {
-                // Clang leaves 0 for what the symbol tells.
-                Some(index) if offset != 0 => {
-                    pairing.moved(index, offset.into()).map(|(_, offset)| offset)
+            // Clang leaves 0 for what the symbol tells; where it leaves the size, too, loaders
+            // ask the symbol whatever is here.
+            let lies = |before: &SecVar, offset: u32| match index {
+                Some(index) if before.offset != 0 => {
+                    match pairing.moved(index, before.offset.into()) {
+                        Some((_, moved)) => moved == u64::from(offset),
+                        None => known.size == 0 && is_global(old, before.var),
+                    }
                 }
-                _ => Some(offset.into()),
+                _ => before.offset == offset,
             };
             let mut rest = known.vars.iter();
             for var in &section.vars {
                 let before = rest.find(|before| {
-                    moved(before.offset) == Some(var.offset.into())
+                    lies(before, var.offset)
                         && before.size == var.size
                         && old.bytes(old.ty(before.var).name) == new.bytes(new.ty(var.var).name)
                 });
@@ -132,6 +137,10 @@ impl<'t> Types<'t> {
     }
 }
 
+fn is_global(btf: &Btf, var: TypeId) -> bool {
+    matches!(btf.ty(var).kind, Kind::Var { linkage: Linkage::Global, .. })
+}
+
 type DataSections<'t> = BTreeMap<&'t [u8], &'t DataSec>;
 
 /// The DATASECs by name. Of several with one name, which no compiler writes, the first go first,
@@ -154,8 +163,7 @@ fn check_gone(
     let variables = pairing.made.variables;
     let sealed = variables.iter().filter(|variable| variables.is_sealed(variable));
     let sealed: BTreeSet<TypeId> = sealed.filter_map(|variable| variable.var).collect();
-    let symbols = pairing.new.elf().symbols.values();
-    let symbols: BTreeSet<&[u8]> = symbols.map(|symbol| symbol.name.as_slice()).collect();
+    let (named, left) = (symbol_counts(pairing.old.elf()), symbol_counts(pairing.new.elf()));
     for (name, section) in before {
         let index = pairing.names.get(name);
         if index.is_some_and(|index| !pairing.sections.contains_key(index)) {
@@ -167,7 +175,9 @@ fn check_gone(
             let is_cut =
                 var.offset != 0 && index.is_some_and(|index| !pairing.stays(*index, &bytes));
             let symbol = old.bytes(old.ty(var.var).name);
-            if !is_cut && !sealed.contains(&var.var) && symbols.contains(symbol) {
+            let has_gone =
+                left.get(symbol).is_none_or(|left| named.get(symbol).is_some_and(|all| left < all));
+            if !is_cut && !sealed.contains(&var.var) && !has_gone {
                 let name = String::from_utf8_lossy(name);
                 let problem = format!("{} is missing in BTF", old.name(var.var));
                 return Err(Mismatch::new(name, None, problem));
@@ -177,7 +187,17 @@ fn check_gone(
     Ok(())
 }
 
-/// Loaders find a variable by its symbol and by its VAR: both stay, or neither.
+/// How many symbols have a name.
+fn symbol_counts(elf: &ElfObject) -> BTreeMap<&[u8], usize> {
+    let mut counts = BTreeMap::new();
+    for symbol in elf.symbols.values() {
+        *counts.entry(symbol.name.as_slice()).or_default() += 1;
+    }
+    counts
+}
+
+/// Loaders find a variable by its symbol and by its VAR: both stay, or neither. Where several
+/// symbols have one name, as in damaged objects, nothing tells whose VAR it is.
 fn check_symbols(
     pairing: &Pairing<'_>,
     (old, before): (&Btf, &DataSections<'_>),
@@ -188,11 +208,13 @@ fn check_symbols(
         vars.map(|(section, var)| (section, btf.bytes(btf.ty(var.var).name))).collect()
     }
     let (before, after) = (names(old, before), names(new, after));
+    let named = symbol_counts(pairing.old.elf());
     for symbol in pairing.new.elf().symbols.values() {
         let section = symbol.section().and_then(|index| pairing.new.elf().sections.get(index));
         let Some(section) = section else { continue };
         let var = (section.name.as_slice(), symbol.name.as_slice());
-        if !symbol.name.is_empty() && before.contains(&var) && !after.contains(&var) {
+        let is_one = named.get(var.1) == Some(&1);
+        if !symbol.name.is_empty() && is_one && before.contains(&var) && !after.contains(&var) {
             let name = String::from_utf8_lossy(&section.name);
             return Err(Mismatch::new(name, Some(symbol.value), "a symbol has lost its VAR"));
         }
