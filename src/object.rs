@@ -6,8 +6,8 @@ use std::ops::Range;
 use crate::Error;
 use crate::btf::{Btf, BtfExt, Linkage};
 use crate::elf::{
-    ElfObject, R_BPF_64_32, R_BPF_64_ABS32, Reloc, Section, SectionData, SectionIndex, SectionKind,
-    SymbolKind, SymbolPlace,
+    ElfObject, R_BPF_64_32, R_BPF_64_ABS32, R_BPF_DATA_32, Reloc, Section, SectionData,
+    SectionIndex, SectionKind, SymbolKind, SymbolPlace,
 };
 use crate::lift::{Hints, Lifted, Links, is_stale_with_code, lift_with_hints};
 use crate::passes::ir::Program;
@@ -148,7 +148,7 @@ fn holds_data(section: &Section) -> bool {
 /// The bytes of a section of data that a relocation fills in.
 fn relocated(reloc: &Reloc) -> Range<u64> {
     let size = match reloc.r_type {
-        R_BPF_64_32 | R_BPF_64_ABS32 => 4,
+        R_BPF_64_32 | R_BPF_64_ABS32 | R_BPF_DATA_32 => 4,
         _ => 8,
     };
     reloc.offset..reloc.offset.saturating_add(size)

@@ -3,14 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use bpfold::Object;
 use bpfold::btf::{BtfExt, Record, Table};
-use bpfold::elf::{ElfObject, Reloc};
+use bpfold::elf::{ElfObject, Endian, R_BPF_64_ABS64, R_BPF_DATA_64, Reloc, SectionData};
 use bpfold::lift::{Lifted, Links, lift};
 use bpfold::lower::{LowerError, Lowered, lower};
 use bpfold::passes::entity::{Entity, Func, Line};
 use bpfold::passes::ir::{Function, InstData, Program};
 use bpfold::passes::isa::{Callee, Imm64, Op, RawInsn};
+use bpfold::{Fold, Object};
 
 fn test_object(name: &str) -> Object {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/objects").join(name);
@@ -126,6 +126,63 @@ fn hand_checked_offsets() {
         // The label's instruction is gone, so the label goes too.
         let label = elf.symbol_by_name("a_label").unwrap();
         assert_eq!(lowered.dead_symbols.into_iter().collect::<Vec<_>>(), [label]);
+    }
+}
+
+/// As Binutils up to 2.40 write it: numbers of their own for relocations of data, and what they
+/// fill in holds the sum with the symbol's value.
+fn with_sums(object: &Object) -> Object {
+    let mut elf = object.elf().clone();
+    let table = elf.section_by_name(".struct_ops").unwrap();
+    let holder = elf.relocation_sections(table).next().unwrap();
+    let SectionData::Relocations(relocs) = &mut elf.sections[holder].data else { panic!() };
+    let mut bytes = object.elf().sections[table].bytes().unwrap().to_vec();
+    for reloc in relocs {
+        assert_eq!(reloc.r_type, R_BPF_64_ABS64);
+        reloc.r_type = R_BPF_DATA_64;
+        let at = reloc.offset as usize;
+        let field: &mut [u8; 8] = (&mut bytes[at..at + 8]).try_into().unwrap();
+        let value = object.elf().symbols[reloc.symbol].value;
+        *field = match elf.endian {
+            Endian::Little => (u64::from_le_bytes(*field) + value).to_le_bytes(),
+            Endian::Big => (u64::from_be_bytes(*field) + value).to_be_bytes(),
+        };
+    }
+    elf.set_section_data(table, bytes).unwrap();
+    Object::parse(&elf.write().unwrap()).unwrap()
+}
+
+#[test]
+fn addresses_in_data_of_older_binutils() {
+    for name in ["places.o", "places-be.o"] {
+        let object = with_sums(&test_object(name));
+        let slots = |object: &Object| -> Vec<(u64, String)> {
+            let addresses = object.links().addresses.iter();
+            let name = |func| object.program().funcs[func].name.clone();
+            addresses.map(|address| (address.offset, name(address.place.func))).collect()
+        };
+        assert_eq!(slots(&object), [(8, "second".to_owned()), (16, "leaf".to_owned())]);
+        let mut program = object.program().clone();
+        delete(&mut program, "middle", &[2]);
+        delete(&mut program, "first", &[1, 3, 9]);
+        let lowered = lower_object(&object, &program).unwrap();
+        let elf = &lowered.elf;
+        let table = &elf.sections[elf.section_by_name(".struct_ops").unwrap()];
+        // Both count from the start of the section: second, behind 14 slots, and leaf, behind 18.
+        let number = |bytes: &[u8]| match elf.endian {
+            Endian::Little => u64::from_le_bytes(bytes.try_into().unwrap()),
+            Endian::Big => u64::from_be_bytes(bytes.try_into().unwrap()),
+        };
+        let table = table.bytes().unwrap();
+        assert_eq!((number(&table[8..16]), number(&table[16..24])), (14 * 8, 18 * 8));
+        assert_eq!(symbol(elf, "second"), (14 * 8, 56));
+
+        // What the table holds stays when another program is entered, and cannot be dropped.
+        let entered = Fold::new(&object).unwrap().entry("first").unwrap().run().unwrap();
+        let after = Object::parse(&entered.bytes).unwrap();
+        assert_eq!(slots(&after), slots(&object));
+        let dropped = Fold::new(&object).unwrap().drop_program("second").unwrap().run();
+        assert!(matches!(dropped, Err(bpfold::Error::Prune(_))), "{dropped:?}");
     }
 }
 

@@ -25,7 +25,8 @@ mod write;
 pub use edit::Renumbered;
 pub use error::{ElfError, SectionId};
 pub use reloc::{
-    R_BPF_64_32, R_BPF_64_64, R_BPF_64_ABS32, R_BPF_64_ABS64, R_BPF_64_NODYLD32, R_BPF_NONE, Reloc,
+    R_BPF_64_32, R_BPF_64_64, R_BPF_64_ABS32, R_BPF_64_ABS64, R_BPF_64_NODYLD32, R_BPF_DATA_32,
+    R_BPF_DATA_64, R_BPF_NONE, Reloc,
 };
 pub use renumber::Renumbering;
 pub use section::{

@@ -17,6 +17,10 @@ pub const R_BPF_64_NODYLD32: u32 = 4;
 /// The 32-bit immediate of a call, as instructions; `offset` is at the instruction. In
 /// sections without instructions (clang before 13) a 4-byte address.
 pub const R_BPF_64_32: u32 = 10;
+/// A 4-byte address in data, as Binutils up to 2.40 number it (include/elf/bpf.h there).
+pub const R_BPF_DATA_32: u32 = 11;
+/// An 8-byte address in data, as Binutils up to 2.40 number it.
+pub const R_BPF_DATA_64: u32 = 12;
 
 /// A relocation of the section that holds `offset`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +45,8 @@ impl Reloc {
             (R_BPF_64_64, true) => 16,
             (R_BPF_64_64, false) | (R_BPF_64_32, true) => 8,
             (R_BPF_64_32, false) => 4,
-            (R_BPF_64_ABS64, false) => 8,
-            (R_BPF_64_ABS32 | R_BPF_64_NODYLD32, _) => 4,
+            (R_BPF_64_ABS64 | R_BPF_DATA_64, false) => 8,
+            (R_BPF_64_ABS32 | R_BPF_64_NODYLD32 | R_BPF_DATA_32, _) => 4,
             _ => 1,
         }
     }

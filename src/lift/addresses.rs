@@ -5,7 +5,8 @@ use super::LiftError;
 use super::code::Code;
 use super::links::{AddressForm, CodeAddress, Links};
 use crate::elf::{
-    ElfObject, R_BPF_64_32, R_BPF_64_64, R_BPF_64_ABS32, R_BPF_64_ABS64, Section, SectionIndex,
+    ElfObject, R_BPF_64_32, R_BPF_64_64, R_BPF_64_ABS32, R_BPF_64_ABS64, R_BPF_DATA_32,
+    R_BPF_DATA_64, Section, SectionIndex, SymbolKind,
 };
 use crate::record;
 
@@ -28,6 +29,8 @@ pub(super) fn find(
             let form = match reloc.r_type {
                 R_BPF_64_64 | R_BPF_64_ABS64 => AddressForm::Addend64(reloc.symbol),
                 R_BPF_64_32 | R_BPF_64_ABS32 => AddressForm::Addend32(reloc.symbol),
+                R_BPF_DATA_64 => AddressForm::Sum64,
+                R_BPF_DATA_32 => AddressForm::Sum32,
                 _ => continue,
             };
             let Some(symbol) = elf.symbols.get(reloc.symbol) else { continue };
@@ -40,11 +43,11 @@ pub(super) fn find(
                     offset: reloc.offset,
                 });
             }
-            let addend = match form {
-                AddressForm::Addend32(_) => read32(elf, section, reloc.offset).map(i64::from),
-                AddressForm::Addend64(_) | AddressForm::JumpTable => {
-                    read64(elf, section, reloc.offset).map(|value| value as i64)
-                }
+            let is_sum = matches!(form, AddressForm::Sum32 | AddressForm::Sum64);
+            let addend = match form.width() {
+                _ if is_sum && symbol.kind != SymbolKind::Section => None,
+                4 => read32(elf, section, reloc.offset).map(i64::from),
+                _ => read64(elf, section, reloc.offset).map(|value| value as i64),
             };
             let value = i64::try_from(symbol.value).unwrap_or(i64::MAX);
             let target = value.saturating_add(addend.unwrap_or(0));

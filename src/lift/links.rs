@@ -129,6 +129,11 @@ pub enum AddressForm {
     Addend32(SymbolIndex),
     /// Eight bytes that a relocation adds the symbol's value to.
     Addend64(SymbolIndex),
+    /// Four bytes from the start of the code section, which a relocation names besides.
+    Sum32,
+    /// Eight bytes from the start of the code section, which a relocation names besides. Binutils
+    /// up to 2.40 write the sum of symbol and addend; loaders look at the symbol alone.
+    Sum64,
     /// Eight bytes from the start of the code section, without relocation: `.jumptables`
     /// (libbpf's `create_jt_map`).
     JumpTable,
@@ -138,8 +143,8 @@ impl AddressForm {
     /// Bytes that hold the address.
     pub fn width(self) -> u64 {
         match self {
-            AddressForm::Addend32(_) => 4,
-            AddressForm::Addend64(_) | AddressForm::JumpTable => 8,
+            AddressForm::Addend32(_) | AddressForm::Sum32 => 4,
+            AddressForm::Addend64(_) | AddressForm::Sum64 | AddressForm::JumpTable => 8,
         }
     }
 }

@@ -189,7 +189,7 @@ fn move_address(
                 layout.byte_of(moved.start).wrapping_sub(old_byte_of(links, moved.start))
             })
         }
-        AddressForm::JumpTable => 0,
+        AddressForm::Sum32 | AddressForm::Sum64 | AddressForm::JumpTable => 0,
     };
     let delta = new.wrapping_sub(old).wrapping_sub(symbol_moved);
     let endian = elf.endian;
@@ -198,9 +198,9 @@ fn move_address(
         && let Ok(start) = usize::try_from(address.offset)
         && let Some(rest) = bytes.get_mut(start..)
     {
-        match address.form {
-            AddressForm::Addend32(_) => add::<4>(rest, delta, endian),
-            AddressForm::Addend64(_) | AddressForm::JumpTable => add::<8>(rest, delta, endian),
+        match address.form.width() {
+            4 => add::<4>(rest, delta, endian),
+            _ => add::<8>(rest, delta, endian),
         }
     }
     Ok(())
