@@ -131,6 +131,56 @@ fn reasons_are_in_terms_of_the_source() {
     }
 }
 
+/// A value that comes past joins and through the stack is that of the load; what is read only
+/// where control never comes to is no reason.
+#[test]
+fn reasons_past_joins_and_through_the_stack() {
+    let folded = fold_test_object("reasons", &[]).freeze_all().run().unwrap();
+    let dead: Vec<String> = folded.report.dead.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        dead,
+        [
+            "map of_first: last used by past_a_join, dead since first = 0",
+            "map of_second: last used by through_the_stack, dead since second = 1",
+            "map of_third: last used by not_from_dead_code, dead since third = 2",
+            "section .rodata: last used by past_a_join, through_the_stack, not_from_dead_code",
+        ]
+    );
+}
+
+/// Objects of rustc and bpf-linker for aya: legacy maps, statics without `volatile`, with types
+/// and without any.
+#[test]
+fn objects_of_rust() {
+    let legacy = |file: &[u8]| {
+        let object = Object::parse(file).unwrap();
+        let section = object.elf().section_by_name("maps").unwrap();
+        let symbols = object.elf().symbols_in(section);
+        let named = symbols.filter(|(_, symbol)| symbol.kind == SymbolKind::Object);
+        let mut names: Vec<String> =
+            named.map(|(_, symbol)| String::from_utf8(symbol.name.clone()).unwrap()).collect();
+        names.sort();
+        names
+    };
+    let objects =
+        [("examples/aya_agent.bpf.o", "CONFIG.mode"), ("tests/objects/aya-plain.o", "CONFIG")];
+    for (path, mode) in objects {
+        let object = object(path);
+        let fold = Fold::new(&object).unwrap().set("VERBOSE", "0").unwrap();
+        let folded = fold.freeze_all().prune_maps().run().unwrap();
+        let report = &folded.report;
+        assert_eq!(legacy(&folded.bytes), ["BLOCK", "PIDS", "RING", "STATS"]);
+        assert_eq!(report.proof.as_ref().unwrap().refused, []);
+        let jumps = report.dead.iter().find(|dead| dead.name == "JUMPS").unwrap().to_string();
+        let reason = format!("map JUMPS: last used by filter, dead since {mode} = ");
+        assert!(jumps.starts_with(&reason), "{jumps}");
+        // Nothing was said of VERBOSE: what it decides stays.
+        let open = Fold::new(&object).unwrap().set("TARGET_PID", "1").unwrap().run().unwrap();
+        let all = ["AYA_LOGS", "AYA_LOG_BUF", "BLOCK", "EVENTS", "JUMPS", "PIDS", "RECENT", "RING"];
+        assert_eq!(legacy(&open.bytes), [&all[..], &["STATS"]].concat());
+    }
+}
+
 /// Without options only what dies by folding goes: handlers that tail calls reach are no
 /// entries, and a map that nothing uses any more is somebody's only if it was to begin with.
 #[test]

@@ -4,13 +4,13 @@
 //! the decided branch behind which it lay, and by a backward slice over registers the loads
 //! that the branch was decided by.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use bpfold_passes::cfg::Cfg;
-use bpfold_passes::entity::{Block, Func, Inst, PerEntity};
+use bpfold_passes::entity::{Block, Func};
 use bpfold_passes::ir::{Function, Op, Program};
-use bpfold_passes::isa::{Operand, Reg, RegSet};
+use bpfold_passes::isa::{Operand, Reg, RegSet, Size};
 use bpfold_passes::opt::fold::{Event, LoadSource};
 use bpfold_passes::pass::FoldLog;
 
@@ -262,7 +262,7 @@ impl Finder<'_> {
         };
         let mut conditions: Vec<String> = Vec::new();
         for branch in &branches {
-            for condition in self.conditions(func, function, branch) {
+            for condition in self.conditions(func, function, branch, &all) {
                 if !conditions.contains(&condition) {
                     conditions.push(condition);
                 }
@@ -321,8 +321,14 @@ impl Finder<'_> {
     }
 
     /// `variable = value` for each load that a branch was decided by.
-    fn conditions(&self, func: Func, function: &Function, branch: &Decided) -> Vec<String> {
-        let slots = slice(function, branch.edge.0, branch.inst);
+    fn conditions(
+        &self,
+        func: Func,
+        function: &Function,
+        branch: &Decided,
+        cut: &[(Block, Block)],
+    ) -> Vec<String> {
+        let slots = slice(function, branch.edge.0, cut);
         let mut found = Vec::new();
         for event in &self.log.events {
             if let Event::LoadFolded { func: at, slot: Some(slot), source, size, value } = event
@@ -391,7 +397,6 @@ fn text(bytes: &[u8]) -> Option<String> {
 
 /// A branch that was decided.
 struct Decided {
-    inst: Inst,
     /// Slot of the original instruction.
     slot: u32,
     /// The edge that is never taken.
@@ -412,9 +417,9 @@ fn decided(function: &Function, func: Func, log: &FoldLog) -> Vec<Decided> {
             let inst = function.terminator(block)?;
             let Op::Branch { target, .. } = *function.op(inst) else { return None };
             let dead = if taken { function.block(block).next? } else { target };
-            (function.inst(inst).origin == Some(slot)).then_some((inst, (block, dead)))
+            (function.inst(inst).origin == Some(slot)).then_some((block, dead))
         });
-        list.extend(found.map(|(inst, edge)| Decided { inst, slot, edge }));
+        list.extend(found.map(|edge| Decided { slot, edge }));
     }
     list
 }
@@ -434,34 +439,84 @@ fn reached_from(function: &Function, from: Block, cut: &[(Block, Block)]) -> BTr
     reached
 }
 
-/// The slots of the instructions that an instruction's operands come from, up to where two
-/// paths meet, a call, or memory.
-fn slice(function: &Function, block: Block, inst: Inst) -> BTreeSet<u32> {
+/// The slots of the instructions that the operands of the terminator of a block come from, on all
+/// paths to it but those through edges that are never taken, up to calls and memory other than
+/// the stack.
+fn slice(function: &Function, block: Block, cut: &[(Block, Block)]) -> BTreeSet<u32> {
     let cfg = Cfg::new(function);
-    let mut wanted: Vec<_> = function.op(inst).uses().iter().collect();
+    let reached = reached(function, cut);
     let mut slots = BTreeSet::new();
-    let mut seen: PerEntity<Block, bool> = PerEntity::default();
-    let (mut block, mut before) = (block, Some(inst));
-    while !wanted.is_empty() && !std::mem::replace(&mut seen[block], true) {
-        let insts = &function.block(block).insts;
-        let end = before.take().and_then(|inst| insts.iter().position(|at| *at == inst));
-        for &at in insts.iter().take(end.unwrap_or(insts.len())).rev() {
-            let data = function.inst(at);
-            let defs: RegSet = data.op.defs();
-            if !wanted.iter().any(|reg| defs.contains(*reg)) {
-                continue;
-            }
-            wanted.retain(|reg| !defs.contains(*reg));
-            slots.extend(data.origin);
-            if !matches!(data.op, Op::Call(_) | Op::Load { .. }) {
-                wanted.extend(data.op.uses().iter());
+    let Some(inst) = function.terminator(block) else { return slots };
+    // What is wanted at the end of each block.
+    let mut ends: BTreeMap<Block, Wanted> = BTreeMap::new();
+    let wanted = Wanted { regs: function.op(inst).uses(), stack: BTreeSet::new() };
+    ends.insert(block, wanted);
+    let mut work = vec![block];
+    let mut visits = 4 * function.layout().len();
+    while let Some(block) = work.pop() {
+        let Some(rest) = visits.checked_sub(1) else { break };
+        visits = rest;
+        let mut wanted = ends.get(&block).cloned().unwrap_or_default();
+        for &inst in function.block(block).insts.iter().rev() {
+            let data = function.inst(inst);
+            if wanted.come_from(&data.op) {
+                slots.extend(data.origin);
             }
         }
-        let mut predecessors = cfg.predecessors(block);
-        match (predecessors.next(), predecessors.next()) {
-            (Some(one), None) => block = one,
-            _ => break,
+        for before in cfg.predecessors(block) {
+            if !reached.contains(&before) || cut.contains(&(before, block)) {
+                continue;
+            }
+            if ends.entry(before).or_default().add(&wanted) {
+                work.push(before);
+            }
         }
     }
     slots
+}
+
+/// Registers, and bytes of the stack by their offsets from the frame pointer.
+#[derive(Clone, Debug, Default)]
+struct Wanted {
+    regs: RegSet,
+    stack: BTreeSet<(i64, i64)>,
+}
+
+impl Wanted {
+    /// Adds what another wants; whether that is new.
+    fn add(&mut self, other: &Wanted) -> bool {
+        let before = (self.regs, self.stack.len());
+        self.regs = self.regs | other.regs;
+        self.stack.extend(other.stack.iter().copied());
+        before != (self.regs, self.stack.len())
+    }
+
+    /// Goes back over an instruction. Whether something that is wanted comes from it; instead of
+    /// that, its operands are wanted then.
+    fn come_from(&mut self, op: &Op) -> bool {
+        let bytes = |off: i16, size: Size| {
+            let start = i64::from(off);
+            (start, start + i64::from(size.bytes()))
+        };
+        if let Op::Store { size, base: Reg::FP, off, src } = *op {
+            let (start, end) = bytes(off, size);
+            let here = self.stack.iter().any(|bytes| bytes.0 < end && start < bytes.1);
+            self.stack.retain(|bytes| bytes.0 < start || end < bytes.1);
+            if let (true, Operand::Reg(src)) = (here, src) {
+                self.regs = self.regs | RegSet::of(src);
+            }
+            return here;
+        }
+        let defs = op.defs();
+        if !self.regs.iter().any(|reg| defs.contains(reg)) {
+            return false;
+        }
+        self.regs = self.regs.without(defs);
+        match *op {
+            Op::Load { size, base: Reg::FP, off, .. } => drop(self.stack.insert(bytes(off, size))),
+            Op::Load { .. } | Op::Call(_) => {}
+            _ => self.regs = self.regs | op.uses(),
+        }
+        true
+    }
 }

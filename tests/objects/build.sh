@@ -20,6 +20,7 @@ for order in el eb; do
 	clang-19 $base -target bpf$order -mcpu=v3 -c constants.c -o constants-$order.o
 done
 clang-19 $base -target bpfel -mcpu=v3 -c recursive.c -o recursive.o
+clang-19 $base -target bpfel -mcpu=v3 -c reasons.c -o reasons.o
 clang-14 $base -target bpfel -mcpu=v3 -c core.c -o core.o
 clang-14 $base -target bpfeb -mcpu=v3 -c core.c -o core-be.o
 clang-14 $base -target bpfel -c core-target.c -o core-target-old.o
@@ -39,3 +40,4 @@ if command -v relocate; then
 	relocate core-module.o core-module.btf core-module-veth.btf |
 		grep -v '^end' >core-module.libbpf
 fi
+# aya-plain.o: PLAIN=1 ../../examples/build-rust.sh
