@@ -322,14 +322,18 @@ impl Finder<'_> {
 
     /// `variable = value` for each load that a branch was decided by.
     fn conditions(
-        &self,
+        &mut self,
         func: Func,
         function: &Function,
         branch: &Decided,
         cut: &[(Block, Block)],
     ) -> Vec<String> {
-        let slots = slice(function, branch.edge.0, cut);
         let mut found = Vec::new();
+        let mut spend = |steps| self.spend(steps);
+        let Some(slots) = slice(function, branch.edge.0, cut, &mut spend) else { return found };
+        if self.spend(self.log.events.len()).is_none() {
+            return found;
+        }
         for event in &self.log.events {
             if let Event::LoadFolded { func: at, slot: Some(slot), source, size, value } = event
                 && *at == func
@@ -441,21 +445,25 @@ fn reached_from(function: &Function, from: Block, cut: &[(Block, Block)]) -> BTr
 
 /// The slots of the instructions that the operands of the terminator of a block come from, on all
 /// paths to it but those through edges that are never taken, up to calls and memory other than
-/// the stack.
-fn slice(function: &Function, block: Block, cut: &[(Block, Block)]) -> BTreeSet<u32> {
+/// the stack. None if `spend` has no more for the instructions that are looked at.
+fn slice(
+    function: &Function,
+    block: Block,
+    cut: &[(Block, Block)],
+    spend: &mut dyn FnMut(usize) -> Option<()>,
+) -> Option<BTreeSet<u32>> {
+    let inst = function.terminator(block)?;
+    spend(function.layout().len())?;
     let cfg = Cfg::new(function);
     let reached = reached(function, cut);
     let mut slots = BTreeSet::new();
-    let Some(inst) = function.terminator(block) else { return slots };
     // What is wanted at the end of each block.
     let mut ends: BTreeMap<Block, Wanted> = BTreeMap::new();
     let wanted = Wanted { regs: function.op(inst).uses(), stack: BTreeSet::new() };
     ends.insert(block, wanted);
     let mut work = vec![block];
-    let mut visits = 4 * function.layout().len();
     while let Some(block) = work.pop() {
-        let Some(rest) = visits.checked_sub(1) else { break };
-        visits = rest;
+        spend(1 + function.block(block).insts.len())?;
         let mut wanted = ends.get(&block).cloned().unwrap_or_default();
         for &inst in function.block(block).insts.iter().rev() {
             let data = function.inst(inst);
@@ -472,7 +480,7 @@ fn slice(function: &Function, block: Block, cut: &[(Block, Block)]) -> BTreeSet<
             }
         }
     }
-    slots
+    Some(slots)
 }
 
 /// Registers, and bytes of the stack by their offsets from the frame pointer.
