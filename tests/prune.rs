@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bpfold::btf::Kind;
+use bpfold::btf::{self, Btf, Kind};
 use bpfold::elf::SymbolKind;
 use bpfold::passes::ir::Linkage;
 use bpfold::report::{KeepReason, Note, PartKind};
@@ -380,4 +380,34 @@ fn functions_in_struct_ops_stay() {
     // What a table holds cannot be dropped.
     let dropped = Fold::new(&object).unwrap().drop_program("second").unwrap().run();
     assert!(matches!(dropped, Err(bpfold::Error::Prune(PruneError::Held { .. }))), "{dropped:?}");
+}
+
+/// gcc 14 writes types of `memcpy` and its like, for which kernels refuse all types of the object:
+/// without them they would look at what they accept now. Functions in DATASECs go with their
+/// symbols.
+#[test]
+fn types_that_kernels_refuse_stay() {
+    let original = object("tests/objects/prune.o");
+    let mut elf = original.elf().clone();
+    let mut btf = original.btf().unwrap().clone();
+    let function = |btf: &Btf, name: &str| {
+        btf.own_types().find(|(_, ty)| btf.str(ty.name) == name).map(|(_, ty)| ty.clone())
+    };
+    let mut ty = function(&btf, "of_new_kernels").unwrap();
+    let Kind::Func { linkage, .. } = &mut ty.kind else { panic!() };
+    ty.name = btf.add_string("memcpy");
+    *linkage = btf::Linkage::Extern;
+    btf.add_type(ty.clone());
+    // The same as a definition that nothing names.
+    let Kind::Func { linkage, .. } = &mut ty.kind else { panic!() };
+    ty.name = btf.add_string("memset");
+    *linkage = btf::Linkage::Global;
+    btf.add_type(ty);
+    let section = elf.section_by_name(".BTF").unwrap();
+    elf.set_section_data(section, btf.to_bytes().unwrap()).unwrap();
+    let object = Object::parse(&elf.write().unwrap()).unwrap();
+    let folded = Fold::new(&object).unwrap().freeze_all().run().unwrap();
+    let after = Object::parse(&folded.bytes).unwrap();
+    let left = |name: &str| function(after.btf().unwrap(), name).is_some();
+    assert_eq!(["memcpy", "memset", "of_new_kernels"].map(left), [true, false, false]);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::btf::{Btf, BtfExt, Kind, Record, Table, TypeId, TypeSet};
+use crate::btf::{Btf, BtfExt, Kind, Linkage, Record, Table, TypeId, TypeSet};
 use crate::elf::{ElfObject, SymbolIndex, SymbolKind};
 use crate::seal::Forgotten;
 
@@ -10,7 +10,9 @@ use crate::seal::Forgotten;
 /// makes the table of strings anew. `gone` are symbols that go.
 ///
 /// What is there is needed: variables of DATASECs, functions that records or symbols name,
-/// types of CO-RE records, and what these refer to.
+/// types of CO-RE records, and what these refer to. So are functions of other objects that are in
+/// no DATASEC (gcc 14 writes such for `memcpy`): kernels refuse all types for them, and what they
+/// accept without types they may refuse with types.
 pub(crate) fn prune_types(
     btf: &mut Btf,
     ext: Option<&mut BtfExt>,
@@ -35,7 +37,10 @@ pub(crate) fn prune_types(
         .collect();
     let needed = btf.own_types().filter(|(id, ty)| match ty.kind {
         Kind::DataSec(_) | Kind::Var { .. } => !lost.contains(*id),
-        Kind::Func { .. } => symbols.contains(btf.bytes(ty.name)) && !lost.contains(*id),
+        Kind::Func { linkage, .. } => {
+            let refused = linkage == Linkage::Extern && !in_datasec.contains(*id);
+            !lost.contains(*id) && (refused || symbols.contains(btf.bytes(ty.name)))
+        }
         _ => false,
     });
     let mut keep: TypeSet = needed.map(|(id, _)| id).collect();
