@@ -423,6 +423,19 @@ fn an_offset_that_loaders_do_not_read_may_lie_in_what_is_cut() {
     assert_eq!(named_maps(&after), ["bpfold_test_pinned", "counted", "read_by_userspace"]);
 }
 
+#[test]
+fn a_size_of_less_than_what_is_cut() {
+    let object = changed("prune.o", |elf| {
+        let section = elf.section_by_name(".BTF").unwrap();
+        let mut btf = Btf::parse(elf.sections[section].bytes().unwrap()).unwrap();
+        btf.datasec_mut(".maps").unwrap().size = 8;
+        elf.set_section_data(section, btf.to_bytes().unwrap()).unwrap();
+    });
+    let folded = Fold::new(&object).unwrap().freeze_all().prune_maps().run().unwrap();
+    let after = Object::parse(&folded.bytes).unwrap();
+    assert!(after.elf().symbol_by_name("outer").is_none());
+}
+
 /// A function is a program by its symbol; without one it is none, whatever else its section has.
 #[test]
 fn functions_without_symbols_stay_when_those_with_symbols_go() {
