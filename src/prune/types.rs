@@ -21,14 +21,14 @@ pub(crate) fn prune_types(
     gone: &BTreeSet<SymbolIndex>,
 ) {
     let lost = forget(btf, forgotten);
-    let mut in_datasec = TypeSet::new();
-    for (_, ty) in btf.own_types() {
-        ty.kind.for_each_ref(|to| {
-            if matches!(ty.kind, Kind::DataSec(_)) {
-                in_datasec.insert(to);
-            }
-        });
-    }
+    let in_datasec: TypeSet = btf
+        .own_types()
+        .filter_map(|(_, ty)| match &ty.kind {
+            Kind::DataSec(section) => Some(section.vars.iter().map(|var| var.var)),
+            _ => None,
+        })
+        .flatten()
+        .collect();
     let symbols: BTreeSet<&[u8]> = elf
         .symbols
         .iter()
