@@ -17,11 +17,11 @@ use crate::passes::pass::{self, FoldLog, Level, Options, Step};
 use crate::proof::Proof;
 use crate::prune::{Live, Node, PruneOptions, Scope};
 use crate::record::{self, FoldedWith, Record};
-use crate::report::{self, Report};
+use crate::report::{self, Note, Report};
 use crate::seal::Seals;
 use crate::variables::{Finality, Variable, Variables};
 use crate::written::{self, Made};
-use crate::{Error, Kernel, Object, prune, seal};
+use crate::{Error, Kernel, Object, bounds, effects, prune, seal};
 
 /// An object to be folded, with the values of its variables.
 ///
@@ -148,7 +148,7 @@ impl<'o> Fold<'o> {
         let facts = kernel::resolve(object, &self.kernel)?;
         let (open, closed) = self.sections();
         let scope = Scope::new(object, &self.prune, &open, &closed);
-        let Code { program, log, live, core, proof, lowered } =
+        let Code { program, log, live, core, proof, lowered, entered } =
             self.fold_program(&scope, &facts, watch)?;
         scope.check_drops(&live)?;
         core.check(object, &program)?;
@@ -164,6 +164,9 @@ impl<'o> Fold<'o> {
         let seals = self.seal_and_prune(&mut draft, &log, &scope, &live)?;
         let cut = prune::cut_constants(&mut draft, &scope, &program, &self.variables);
         let mut record = self.new_record(&seals.sealed, facts.folded(object, &gone, &log));
+        let by_user = seals.sealed.iter().copied().filter(|variable| self.is_by_user(variable));
+        let by_user: Vec<&Variable> = by_user.collect();
+        record.add_layout(object.btf(), &self.variables, &by_user)?;
         record.types.add(object, &self.kernel, &core, (&program, &log))?;
         if !record.is_empty() {
             draft.set_section(record::SECTION, record.to_bytes()?)?;
@@ -179,6 +182,9 @@ impl<'o> Fold<'o> {
             report::build(object, &program, &log, &self.variables, &draft, &seals, &record);
         report.add_reasons(reasons);
         report.notes.extend(warnings);
+        report.notes.extend(self.without_effect());
+        let code = (&program, &log);
+        report.notes.extend(bounds::outside(object, code, &entered, &self.variables, &mut lines));
         report.core = core.report(object, &mut lines);
         if self.check {
             report.add_proof(&proof, &mut lines);
@@ -260,7 +266,9 @@ impl<'o> Fold<'o> {
             }
             let lifted = prune::lifted_without(object, &program);
             match lower(object.elf(), object.btf_ext(), &lifted, &program) {
-                Ok(lowered) => return Ok(Code { program, log, live, core, proof, lowered }),
+                Ok(lowered) => {
+                    return Ok(Code { program, log, live, core, proof, lowered, entered });
+                }
                 Err(LowerError::Linearize { id, .. }) if options.levels[id] != Level::None => {
                     options.levels[id] = Level::None;
                 }
@@ -317,6 +325,13 @@ impl<'o> Fold<'o> {
             }
         }
         Ok(())
+    }
+
+    /// Notes of values that change nothing. Those of an earlier fold have done so already.
+    fn without_effect(&self) -> Vec<Note> {
+        let earlier = self.record.values.iter().filter(|known| !known.sealed && !known.frozen);
+        let earlier: BTreeSet<&str> = earlier.map(|known| known.name.as_str()).collect();
+        effects::without_effect(self.object, &self.variables, &earlier)
     }
 
     /// Puts the values that were set into the sections.
@@ -401,7 +416,8 @@ impl<'o> Fold<'o> {
         values.extend(new);
         // Another fold finds the sealed ones only here, so they come first.
         values.sort_by_key(|value| !value.sealed);
-        Record { values, types: self.record.types.clone() }
+        let Record { types, layouts, .. } = self.record.clone();
+        Record { values, types, layouts }
     }
 }
 
@@ -413,6 +429,8 @@ struct Code {
     core: Applied,
     proof: Proof,
     lowered: Lowered,
+    /// The functions that somebody outside can enter.
+    entered: Vec<Func>,
 }
 
 fn clear(program: &mut Program, gone: &BTreeSet<Func>) {

@@ -195,6 +195,11 @@ fn damaged_files() {
     let found = kconfig(b"CONFIG_A=\n");
     assert!(matches!(found, KernelError::KconfigLine { line: 1, missing: "value", .. }));
     assert!(matches!(kconfig(b"\x1f\x8bno gzip"), KernelError::Gzip { .. }));
+    for none in [&b""[..], b"root:x:0:0:root:/root:/bin/bash\n", b"# Linux/x86 6.1.0\n#\n"] {
+        assert_eq!(kconfig(none), KernelError::NoKconfig);
+    }
+    let unset = b"#\n# CONFIG_HZ is not set\n";
+    assert!(Kernel::new().kconfig(unset).is_ok(), "a configuration without options that are set");
     let kallsyms = |text: &[u8]| Kernel::new().kallsyms(text.to_vec()).unwrap_err();
     for bad in [&b""[..], b"\n", b"0 T a\nno symbol\n", b"0 TT name\n", b"zz T name\n"] {
         assert!(matches!(kallsyms(bad), KernelError::KallsymsLine { .. }));

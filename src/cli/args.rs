@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use bpfold::passes::pass::PASSES;
+use bpfold::report::Note;
 use bpfold::{CoreMode, TailMap};
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -70,8 +71,18 @@ pub struct FoldArgs {
     /// Print each function after a pass changed it, to standard error
     #[arg(long, value_name = "PASS", value_parser = pass_names())]
     pub print_after: Vec<String>,
+    /// Fail on warnings of this kind, and write no object; `all` for every kind
+    #[arg(long, value_name = "WARNING", value_parser = warning_names())]
+    pub deny: Vec<String>,
     #[command(flatten)]
     pub options: FoldOptions,
+}
+
+/// The warning that stands for every warning.
+pub const ALL_WARNINGS: &str = "all";
+
+fn warning_names() -> PossibleValuesParser {
+    Note::WARNINGS.into_iter().chain([ALL_WARNINGS]).into()
 }
 
 /// The pass that stands for every pass.

@@ -37,6 +37,9 @@ pub enum CliError {
     /// A value of a values file that cannot be given.
     #[error("{}:{line}: {source}", shown(.path))]
     Value { path: PathBuf, line: usize, source: Box<bpfold::Error> },
+    /// Warnings of a kind that the user denies.
+    #[error("{}: no object is written: {}", shown(.path), denied_list(.warnings))]
+    Denied { path: PathBuf, warnings: Vec<(&'static str, String)> },
     /// A function that the object does not have.
     #[error("{}: no program or subprogram `{name}`, there are {}", shown(.path), .known.join(", "))]
     NoFunction { path: PathBuf, name: String, known: Vec<String> },
@@ -85,6 +88,7 @@ impl CliError {
             | CliError::Kernel { .. }
             | CliError::ValuesFile { .. }
             | CliError::Value { .. }
+            | CliError::Denied { .. }
             | CliError::NoFunction { .. } => ExitCode::from(1),
             #[cfg(not(feature = "kernel"))]
             CliError::NoKernel => ExitCode::from(1),
@@ -101,6 +105,12 @@ impl CliError {
         let message = printable(&self.to_string());
         let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {message}");
     }
+}
+
+/// Warnings, each with the option that denies it.
+fn denied_list(warnings: &[(&'static str, String)]) -> String {
+    let texts = warnings.iter().map(|(name, text)| format!("{text} (--deny {name})"));
+    texts.collect::<Vec<String>>().join("; ")
 }
 
 /// A path as messages name it.

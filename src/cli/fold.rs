@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use bpfold::passes::pass::Step;
 use bpfold::passes::text::Printer;
-use bpfold::{Fold, Object};
+use bpfold::{Fold, Object, Report};
 
-use super::args::{ALL_PASSES, FoldArgs, FoldOptions, Format, Setting};
+use super::args::{ALL_PASSES, ALL_WARNINGS, FoldArgs, FoldOptions, Format, Setting};
 use super::error::CliError;
 use super::table::printable;
 use super::{files, kernel, summary};
@@ -21,6 +21,7 @@ pub fn run(args: &FoldArgs) -> Result<(), CliError> {
     let folded = fold.step_limit(args.bisect).run_watched(&mut |step| steps.see(step));
     steps.finish();
     let folded = folded.map_err(CliError::object(&args.object))?;
+    check_denied(args, &folded.report)?;
     files::write(&args.output, &folded.bytes)?;
     let text = match args.format {
         Format::Text => summary::text(&folded.report, args.verbose),
@@ -32,6 +33,20 @@ pub fn run(args: &FoldArgs) -> Result<(), CliError> {
         Ok(())
     } else {
         Ok(anstream::stdout().lock().write_all(text.as_bytes())?)
+    }
+}
+
+/// Fails if the report has warnings of a kind that the user denies.
+fn check_denied(args: &FoldArgs, report: &Report) -> Result<(), CliError> {
+    let denied = |name: &str| args.deny.iter().any(|deny| deny == name || deny == ALL_WARNINGS);
+    let warnings = report.notes.iter().filter_map(|note| {
+        let name = note.warning().filter(|name| denied(name))?;
+        Some((name, note.to_string()))
+    });
+    let warnings: Vec<(&'static str, String)> = warnings.collect();
+    match warnings.is_empty() {
+        true => Ok(()),
+        false => Err(CliError::Denied { path: args.object.clone(), warnings }),
     }
 }
 

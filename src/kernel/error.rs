@@ -29,6 +29,12 @@ pub enum KernelError {
         /// `=` or `value`.
         missing: &'static str,
     },
+    /// A file without a line of a configuration.
+    #[error(
+        "configuration: no line begins with CONFIG_, expected a kernel's configuration such as \
+         /boot/config-VERSION"
+    )]
+    NoKconfig,
     /// A line of a list of symbols that is not right.
     #[error("kernel symbols, line {line}: `{text}`, expected ADDRESS TYPE NAME")]
     KallsymsLine {

@@ -32,7 +32,10 @@ impl Kconfig {
             file
         };
         let mut values = IndexMap::new();
+        let mut is_config = false;
         for (at, line) in String::from_utf8_lossy(text).lines().enumerate() {
+            // The comments `# CONFIG_X is not set` are lines of a configuration, too.
+            is_config |= line.trim_start_matches(['#', ' ']).starts_with("CONFIG_");
             if !line.starts_with("CONFIG_") {
                 continue;
             }
@@ -46,6 +49,10 @@ impl Kconfig {
             if let Entry::Vacant(entry) = values.entry(name.to_owned()) {
                 entry.insert(value.to_owned());
             }
+        }
+        // libbpf takes such a file for a kernel without options; it is hardly ever meant.
+        if !is_config {
+            return Err(KernelError::NoKconfig);
         }
         Ok(Self { values })
     }

@@ -5,7 +5,6 @@ use wildmatch::WildMatch;
 use super::Fold;
 use crate::kernel::core::CoreMode;
 use crate::prune::TailMap;
-use crate::record::same_value;
 use crate::variables::VariableError;
 use crate::{Error, Kernel, prune};
 
@@ -15,18 +14,14 @@ impl Fold<'_> {
     /// # Errors
     /// Names and values that do not fit; another value than that of an earlier fold.
     pub fn set(mut self, name: &str, value: &str) -> Result<Self, Error> {
-        if let Some(sealed) = self.record.sealed(name) {
-            if sealed.name == name && same_value(&sealed.value, value) {
-                return Ok(self);
-            }
-            return Err(Error::AlreadyFolded {
-                name: name.to_owned(),
-                value: value.to_owned(),
-                folded: sealed.value.clone(),
-            });
+        match self.variables.set(name, value) {
+            Ok(()) => Ok(self),
+            // A variable that an earlier fold has sealed is not one of the object any more.
+            Err(error) => match self.record.confirm(name, value)? {
+                Some(()) => Ok(self),
+                None => Err(error.into()),
+            },
         }
-        self.variables.set(name, value)?;
-        Ok(self)
     }
 
     /// Makes what a pattern names final as it is stored ([`Variables::freeze`]).

@@ -271,17 +271,78 @@ pub enum Note {
         /// The variable or function.
         symbol: String,
     },
+    /// A value that was set and changes nothing, or not all that it should.
+    NoEffect {
+        /// The variable, member or element, as it was named.
+        variable: String,
+        /// Why.
+        cause: NoEffect,
+    },
+    /// An instruction that can run and accesses a data section outside of it, or makes such an
+    /// address by `ldimm64`: kernels refuse the program.
+    OutOfBounds {
+        /// The instruction.
+        at: Location,
+        /// The variable that the address is in or, outside of the section, next to.
+        variable: Option<String>,
+        /// The section.
+        section: String,
+        /// Bytes from the section's start.
+        offset: i64,
+        /// Bytes that are accessed; none if only the address is made.
+        size: Option<u32>,
+        /// Bytes of the section.
+        section_size: u64,
+    },
+}
+
+/// Why a value that was set changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "why")]
+#[non_exhaustive]
+pub enum NoEffect {
+    /// No instruction loads it.
+    NotLoaded,
+    /// Its type is `const` and not `volatile`, so the compiler has used the stored value, or may
+    /// have used it where no load is left.
+    CompilerUsed {
+        /// The variable's type as C writes it.
+        #[serde(rename = "type")]
+        type_name: String,
+        /// The stored value, which is another one.
+        stored: String,
+        /// Whether instructions load the variable all the same.
+        loaded: bool,
+    },
 }
 
 impl Note {
     /// Whether the object will not do what it should.
     #[must_use]
     pub fn is_warning(&self) -> bool {
-        matches!(
-            self,
-            Note::MissingHelper { .. } | Note::MissingSymbol { .. } | Note::Recursive { .. }
-        )
+        self.warning().is_some()
     }
+
+    /// The warning's name, one of [`WARNINGS`](Self::WARNINGS); none if the note is no warning.
+    #[must_use]
+    pub fn warning(&self) -> Option<&'static str> {
+        match self {
+            Note::MissingHelper { .. } => Some("missing-helper"),
+            Note::MissingSymbol { .. } => Some("missing-symbol"),
+            Note::NoEffect { .. } => Some("no-effect"),
+            Note::OutOfBounds { .. } => Some("out-of-bounds"),
+            Note::Recursive { .. } => Some("recursive"),
+            Note::Opaque { .. }
+            | Note::DwarfDropped
+            | Note::FoldedLess { .. }
+            | Note::NotSealed { .. }
+            | Note::EmptySlot { .. } => None,
+        }
+    }
+
+    /// The names of all warnings, as JSON has them in `note`.
+    pub const WARNINGS: [&'static str; 5] =
+        ["missing-helper", "missing-symbol", "no-effect", "out-of-bounds", "recursive"];
 }
 
 impl Report {

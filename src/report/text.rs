@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Location, Note};
+use super::{Location, NoEffect, Note};
 
 /// `function+12, file.c:34 `text of the line``, as far as it is known.
 impl Display for Location {
@@ -49,6 +49,34 @@ impl Display for Note {
             }
             Note::MissingSymbol { at, symbol } => {
                 write!(f, "the kernel has no {symbol}: {at}")
+            }
+            Note::NoEffect { variable, cause: NoEffect::NotLoaded } => {
+                write!(f, "the value of {variable} has no effect: no instruction loads it")
+            }
+            Note::NoEffect {
+                variable,
+                cause: NoEffect::CompilerUsed { type_name, stored, loaded },
+            } => {
+                let (effect, used) = match loaded {
+                    false => ("has no effect", "the compiler has used"),
+                    true => ("may not have its full effect", "the compiler may have used"),
+                };
+                write!(
+                    f,
+                    "the value of {variable} {effect}: its type, {type_name}, is const and not \
+                     volatile, so {used} the stored value {stored}; declare it const volatile"
+                )
+            }
+            Note::OutOfBounds { at, variable, section, offset, size, section_size } => {
+                match size {
+                    Some(size) => write!(f, "access of {size} bytes at offset {offset}")?,
+                    None => write!(f, "address at offset {offset}")?,
+                }
+                write!(f, " of {section}, which has {section_size} bytes")?;
+                if let Some(variable) = variable {
+                    write!(f, ", from {variable}")?;
+                }
+                write!(f, ": kernels refuse the program: {at}")
             }
         }
     }

@@ -103,6 +103,21 @@ pub(super) struct SetRecord {
     mask: Vec<u8>,
 }
 
+/// A value that [`Variables::set`] was given.
+#[derive(Clone, Debug)]
+pub(crate) struct SetValue<'v> {
+    /// The variable, member or element, as it was named.
+    pub path: &'v str,
+    /// The variable.
+    pub variable: &'v Variable,
+    /// The bytes with bits that were set, from the section's start.
+    pub bytes: Range<u64>,
+    /// Whether it is another value than the stored one.
+    pub changes: bool,
+    /// The stored value.
+    pub stored: String,
+}
+
 /// A read-only section while values are being given.
 #[derive(Clone, Debug)]
 pub(super) struct SectionState {
@@ -312,6 +327,37 @@ impl Variables<'_> {
             });
         }
         Ok(())
+    }
+
+    /// The values that were set, in the order in which they were given.
+    pub(crate) fn set_values(&self) -> impl Iterator<Item = SetValue<'_>> {
+        self.sets.iter().filter_map(|set| {
+            let slot = self.resolve(&set.path).ok()?;
+            let section = self.sections.get(slot.section)?;
+            let stored = section.stored.iter().skip(usize::try_from(set.start).ok()?);
+            let differs = |((stored, new), mask): ((&u8, &u8), &u8)| (stored ^ new) & mask != 0;
+            Some(SetValue {
+                path: &set.path,
+                variable: self.variables.get(slot.variable)?,
+                bytes: slot.byte_range(),
+                changes: stored.zip(&set.bytes).zip(&set.mask).any(differs),
+                stored: self.decode(&slot, &section.stored).to_string(),
+            })
+        })
+    }
+
+    /// Whether all bits that a path names are final.
+    pub(crate) fn is_path_final(&self, path: &str) -> bool {
+        let Ok(slot) = self.resolve(path) else { return false };
+        let (start, mask) = slot.mask(self.order);
+        let state = self.state_of_mask(slot.section, start, &mask);
+        !matches!(state, Finality::Open | Finality::Partial)
+    }
+
+    /// Whether a variable of a section holds a byte.
+    pub(crate) fn holds(&self, section: &str, byte: u64) -> bool {
+        let mut here = self.variables.iter().filter(|variable| variable.section == section);
+        here.any(|variable| variable.bytes().contains(&byte))
     }
 
     /// Makes what a pattern names final as it is stored, except what was set. The pattern is

@@ -28,6 +28,7 @@ use std::ops::Range;
 
 pub use collect::is_read_only;
 pub use error::VariableError;
+pub(crate) use finality::SetValue;
 pub use finality::{FinalBytes, Finality, FoldedValue, Provenance};
 pub use object::Endianness;
 pub use rows::Row;

@@ -175,6 +175,16 @@ impl Variables<'_> {
         Some(slot.path)
     }
 
+    /// The variable that holds a byte of a section or, where none does, the one before it; the
+    /// first one for what lies before all.
+    pub(crate) fn nearest(&self, section: &str, offset: i64) -> Option<String> {
+        let here = || self.variables.iter().filter(|variable| variable.section == section);
+        let starts =
+            |variable: &&Variable| i64::try_from(variable.offset).is_ok_and(|at| at <= offset);
+        let found = here().rfind(starts).or_else(|| here().next())?;
+        Some(found.name.clone())
+    }
+
     /// The member or element of a slot that holds all of a byte range.
     fn inner_at(&self, slot: &Slot, bytes: &std::ops::Range<u64>) -> Option<Slot> {
         let (btf, ty) = (self.btf?, slot.ty?);

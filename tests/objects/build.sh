@@ -21,6 +21,10 @@ for order in el eb; do
 done
 clang-19 $base -target bpfel -mcpu=v3 -c recursive.c -o recursive.o
 clang-19 $base -target bpfel -mcpu=v3 -c reasons.c -o reasons.o
+for version in 14 19; do
+	clang-$version $base -target bpfel -mcpu=v3 -c effects.c -o effects-clang$version.o
+	clang-$version $base -target bpfel -mcpu=v3 -DOUTSIDE -c effects.c -o outside-clang$version.o
+done
 clang-14 $base -target bpfel -mcpu=v3 -c core.c -o core.o
 clang-14 $base -target bpfeb -mcpu=v3 -c core.c -o core-be.o
 clang-14 $base -target bpfel -c core-target.c -o core-target-old.o

@@ -3,11 +3,11 @@
 //! Forward, for each function on its own; a register holds numbers or addresses in data
 //! sections that `ldimm64` instructions of the function have made. Domain of a register: the set
 //! of these addresses, each with the offset in its section and that of its `ldimm64`, or without
-//! if it can be anywhere; and the largest number that it can be. Join: union, and the larger
-//! number. Transfer: moves copy, sums with immediates move addresses, any other sum loses the
-//! offset. A section is lost, which means that any of its bytes can be read, as soon as one of
-//! its addresses gets to where it is not followed: into memory, other functions, results, other
-//! arithmetic.
+//! the former or both if it can be anywhere; and the largest number that it can be. Join: union,
+//! and the larger number. Transfer: moves copy, sums with immediates move addresses, any other sum
+//! loses the offset. A section is lost, which means that any of its bytes can be read, as soon as
+//! one of its addresses gets to where it is not followed: into memory, other functions, results,
+//! other arithmetic.
 //!
 //! An access counts from its `ldimm64` on, since what lies between must stay together for the
 //! distance to stay.
@@ -31,6 +31,8 @@ pub struct Read {
     /// The bytes, from the section's start, within the section. The byte that an `ldimm64` names
     /// counts as read.
     pub bytes: Range<u64>,
+    /// Those of the bytes that an access can read; empty where they are only named.
+    pub accessed: Range<u64>,
     /// The function.
     pub func: Func,
     /// The block.
@@ -44,6 +46,9 @@ pub struct SectionReads {
     pub reads: Vec<Read>,
     lost: PerEntity<Section, bool>,
     all_lost: bool,
+    /// The offsets of the `ldimm64`s whose addresses are not followed; none where not even the
+    /// `ldimm64` is known.
+    strays: BTreeSet<(Section, Option<i64>)>,
 }
 
 impl SectionReads {
@@ -61,8 +66,8 @@ impl SectionReads {
             }
         }
         let order = |read: &Read| {
-            let Read { section, bytes, func, block } = read;
-            (*section, bytes.start, bytes.end, *func, *block)
+            let Read { section, bytes, accessed, func, block } = read;
+            (*section, bytes.start, bytes.end, accessed.start, accessed.end, *func, *block)
         };
         found.reads.sort_by_key(order);
         found.reads.dedup();
@@ -74,6 +79,15 @@ impl SectionReads {
         self.all_lost || self.lost[section]
     }
 
+    /// The offsets that `ldimm64`s name in a section whose addresses are not followed to all
+    /// that is read through them; none for an address of which the `ldimm64` is not known. In C
+    /// such an address stays within the variable that was named.
+    pub fn strays(&self, section: Section) -> impl Iterator<Item = Option<i64>> + '_ {
+        let all = (section, None)..=(section, Some(i64::MAX));
+        let unknown = self.all_lost.then_some(None);
+        self.strays.range(all).map(|(_, from)| *from).chain(unknown)
+    }
+
     /// The reads of one section.
     pub fn of(&self, section: Section) -> &[Read] {
         let first = self.reads.partition_point(|read| read.section < section);
@@ -83,9 +97,18 @@ impl SectionReads {
     }
 
     fn lose_named<T>(&mut self, op: &crate::isa::Op<T>) {
-        if let crate::isa::Op::LdImm64 { imm: Imm64::Section { section, .. }, .. } = op {
-            self.lost[*section] = true;
+        if let crate::isa::Op::LdImm64 { imm: Imm64::Section { section, offset }, .. } = op {
+            self.lose_one(*section, Some(*offset));
         }
+    }
+
+    fn lose_one(&mut self, section: Section, from: Option<i64>) {
+        self.lost[section] = true;
+        self.strays.insert((section, from));
+    }
+
+    fn lose_address(&mut self, address: &Address) {
+        self.lose_one(address.section, address.from);
     }
 
     fn function(&mut self, program: &Program, id: Func, func: &Function) {
@@ -121,9 +144,17 @@ const MANY: usize = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Address {
     section: Section,
-    /// Offsets in bytes from the section's start: of the address that an `ldimm64` gave, and of
-    /// what has become of it; none if that is not one number.
-    place: Option<(i64, i64)>,
+    /// Offset in bytes from the section's start of the address that an `ldimm64` gave; none if
+    /// that is not one number.
+    from: Option<i64>,
+    /// The same of what has become of it; never known without `from`.
+    at: Option<i64>,
+}
+
+impl Address {
+    fn place(&self) -> Option<(i64, i64)> {
+        self.from.zip(self.at)
+    }
 }
 
 /// What a register can hold.
@@ -149,8 +180,10 @@ impl Held {
 
     /// Whether a set of addresses has one.
     fn has(&self, address: &Address) -> bool {
-        let any = Address { place: None, ..*address };
-        self.anywhere || self.addresses.contains(address) || self.addresses.contains(&any)
+        let somewhere = Address { at: None, ..*address };
+        let anywhere = Address { from: None, ..somewhere };
+        self.anywhere
+            || [*address, somewhere, anywhere].iter().any(|known| self.addresses.contains(known))
     }
 
     fn join(&mut self, other: &Held) -> bool {
@@ -168,16 +201,21 @@ impl Held {
         changed
     }
 
-    /// An address that can be anywhere in a section is its only one, and many are anywhere.
+    /// An address that can be anywhere stands for all those that it covers, and many are anywhere.
     fn limit(&mut self) {
-        let any: BTreeSet<Section> =
-            self.addresses.iter().filter(|a| a.place.is_none()).map(|a| a.section).collect();
-        self.addresses.retain(|a| a.place.is_none() || !any.contains(&a.section));
+        let all = self.addresses.clone();
+        self.addresses.retain(|address| {
+            let somewhere = Address { at: None, ..*address };
+            let anywhere = Address { from: None, ..somewhere };
+            let covers = |other: &Address| other != address && all.contains(other);
+            !covers(&somewhere) && !covers(&anywhere)
+        });
         if self.addresses.len() > MANY {
-            let sections = self.addresses.iter().map(|address| address.section);
-            let sections: BTreeSet<Section> = sections.collect();
-            self.addresses =
-                sections.into_iter().map(|section| Address { section, place: None }).collect();
+            self.addresses = self.addresses.iter().map(|a| Address { at: None, ..*a }).collect();
+        }
+        if self.addresses.len() > MANY {
+            let less = |a: &Address| Address { from: None, at: None, ..*a };
+            self.addresses = self.addresses.iter().map(less).collect();
         }
         self.anywhere |= self.addresses.len() > MANY;
         if self.anywhere {
@@ -188,8 +226,8 @@ impl Held {
     /// Every address moved by so many bytes; none if that is not known.
     fn moved(&self, by: Option<i64>) -> Held {
         let moved = self.addresses.iter().map(|address| {
-            let place = address.place.and_then(|(from, at)| Some((from, at.checked_add(by?)?)));
-            Address { place, ..*address }
+            let at = address.at.and_then(|at| at.checked_add(by?));
+            Address { at, ..*address }
         });
         let mut held = Held { addresses: moved.collect(), anywhere: self.anywhere, most: None };
         held.limit();
@@ -221,7 +259,7 @@ impl State {
         let result = match data.op {
             _ if data.core.is_some() => None,
             Op::LdImm64 { dst, imm: Imm64::Section { section, offset } } => {
-                let addresses = [Address { section, place: Some((offset, offset)) }];
+                let addresses = [Address { section, from: Some(offset), at: Some(offset) }];
                 Some((dst, Held { addresses: addresses.into(), anywhere: false, most: Some(0) }))
             }
             Op::LdImm64 { dst, imm: Imm64::Const(value) } => Some((dst, Held::constant(value))),
@@ -298,7 +336,7 @@ impl Visit<'_> {
         }
         match data.op {
             Op::LdImm64 { imm: Imm64::Section { section, offset }, .. } => {
-                self.read(Address { section, place: Some((offset, offset)) }, 1);
+                self.read(Address { section, from: Some(offset), at: Some(offset) }, 0);
             }
             Op::Mov { width: Width::W64, .. }
             | Op::Alu { width: Width::W64, op: AluOp::Add | AluOp::Sub, .. } => {}
@@ -315,8 +353,8 @@ impl Visit<'_> {
                 ..
             } => {
                 let held = state.reg(dst);
-                let lost = held.addresses.iter().filter(|a| a.place.is_none());
-                lost.for_each(|address| self.found.lost[address.section] = true);
+                let lost = held.addresses.iter().filter(|a| a.at.is_none());
+                lost.for_each(|address| self.found.lose_address(address));
                 self.found.all_lost |= held.anywhere;
             }
             Op::Call(callee) => self.call(state, callee),
@@ -384,7 +422,7 @@ impl Visit<'_> {
 
     fn lose(&mut self, state: &State, regs: RegSet) {
         for held in regs.iter().map(|reg| state.reg(reg)) {
-            held.addresses.iter().for_each(|address| self.found.lost[address.section] = true);
+            held.addresses.iter().for_each(|address| self.found.lose_address(address));
             self.found.all_lost |= held.anywhere;
         }
     }
@@ -398,7 +436,7 @@ impl Visit<'_> {
     /// Reads of strings, and of no less than so many bytes.
     fn strings(&mut self, held: &Held, least: i64) {
         for address in &held.addresses {
-            let start = address.place.and_then(|(_, at)| usize::try_from(at).ok());
+            let start = address.at.and_then(|at| usize::try_from(at).ok());
             let bytes = &self.program.sections[address.section].bytes;
             let rest = start.and_then(|start| bytes.get(start..)).unwrap_or_default();
             let end = rest.iter().take(LONG_STRING).position(|byte| *byte == 0);
@@ -409,19 +447,21 @@ impl Visit<'_> {
     }
 
     fn read(&mut self, address: Address, len: i64) {
-        let Address { section, place } = address;
+        let section = address.section;
         let end = self.program.sections[section].bytes.len() as u64;
-        let bytes = place.and_then(|(from, at)| {
-            let last = from.saturating_add(1).max(at.saturating_add(len));
+        let read = address.place().and_then(|(from, at)| {
+            let stop = at.saturating_add(len);
+            let last = from.saturating_add(1).max(stop);
             let (first, last) = (u64::try_from(from.min(at)).ok()?, u64::try_from(last).ok()?);
-            (first < end).then_some(first..last.min(end))
+            let (at, stop) = (u64::try_from(at).ok()?, u64::try_from(stop).ok()?);
+            (first < end).then_some((first..last.min(end), at.min(end)..stop.min(end)))
         });
-        match bytes {
-            Some(bytes) => {
+        match read {
+            Some((bytes, accessed)) => {
                 let Visit { func, block, .. } = *self;
-                self.found.reads.push(Read { section, bytes, func, block });
+                self.found.reads.push(Read { section, bytes, accessed, func, block });
             }
-            None => self.found.lost[section] = true,
+            None => self.found.lose_address(&address),
         }
     }
 }

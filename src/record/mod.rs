@@ -4,11 +4,17 @@
 //! `ignore_elf_section`, aya and cilium/ebpf pass over `.debug_*`. `llvm-strip -g` takes it
 //! away, and with it the protection against folding with other values.
 
+mod layout;
+
 use serde::{Deserialize, Serialize};
 
+use layout::Layout;
+
 use crate::Error;
+use crate::btf::Btf;
 use crate::elf::ElfObject;
 use crate::kernel::core::Answers;
+use crate::variables::{Variable, VariableError, Variables};
 
 /// Name of the section.
 pub(crate) const SECTION: &str = ".debug_bpfold";
@@ -39,6 +45,9 @@ pub(crate) struct Record {
     /// What was asked of the kernel's types.
     #[serde(default, skip_serializing_if = "Answers::is_empty")]
     pub types: Answers,
+    /// What the sealed variables were, one for each fold that has sealed some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layouts: Vec<Layout>,
 }
 
 impl Record {
@@ -70,6 +79,65 @@ impl Record {
             .map_err(|error| Error::Record { section: SECTION, problem: error.to_string() })
     }
 
+    /// Adds what variables are that have been sealed, so that [`confirm`](Self::confirm) can read
+    /// values for them.
+    ///
+    /// # Errors
+    /// Bugs.
+    pub fn add_layout(
+        &mut self,
+        btf: Option<&Btf>,
+        variables: &Variables<'_>,
+        sealed: &[&Variable],
+    ) -> Result<(), Error> {
+        // What a loader could never set will hardly be given in other words.
+        let set: Vec<&Variable> =
+            sealed.iter().copied().filter(|variable| !variable.is_compile_time()).collect();
+        self.layouts.extend(Layout::new(btf, variables, &set)?);
+        Ok(())
+    }
+
+    /// Checks that a value is the one that an earlier fold has sealed, whatever words it is in.
+    /// None if no variable that was sealed has such a path.
+    ///
+    /// # Errors
+    /// Another value; one that does not fit the variable's type; a damaged record.
+    pub fn confirm(&self, path: &str, value: &str) -> Result<Option<()>, Error> {
+        let other = |folded: String| Error::AlreadyFolded {
+            name: path.to_owned(),
+            value: value.to_owned(),
+            folded,
+        };
+        let sealed = self.values.iter().filter(|known| known.sealed && !known.kernel);
+        let compare = |variables: &mut Variables<'_>| {
+            for known in sealed.clone() {
+                // Those of other layouts are not known here.
+                let _ = variables.set(&known.name, &known.value);
+            }
+            let folded = match variables.value(path) {
+                Ok(folded) => folded.to_string(),
+                Err(VariableError::Unknown { .. }) => return None,
+                Err(error) => return Some(Err(error.into())),
+            };
+            let is_whole = variables.is_path_final(path);
+            Some(match variables.set(path, value) {
+                Ok(()) if is_whole => Ok(Some(())),
+                Ok(()) | Err(VariableError::Conflict { .. }) => Err(other(folded)),
+                Err(error) => Err(error.into()),
+            })
+        };
+        for layout in &self.layouts {
+            if let Some(compared) = layout.with_variables(compare)? {
+                return compared;
+            }
+        }
+        match self.sealed(path) {
+            Some(sealed) if sealed.name == path && sealed.value == value.trim() => Ok(Some(())),
+            Some(sealed) => Err(other(sealed.value.clone())),
+            None => Ok(None),
+        }
+    }
+
     /// The sealed value that decides about a path: that of the variable itself, or of the
     /// one that it is a member or element of.
     pub fn sealed(&self, path: &str) -> Option<&FoldedWith> {
@@ -79,33 +147,4 @@ impl Record {
         };
         self.values.iter().find(|value| value.sealed && holds(&value.name))
     }
-}
-
-/// Whether two values are spelled the same, or are the same integer.
-pub(crate) fn same_value(a: &str, b: &str) -> bool {
-    let (a, b) = (a.trim(), b.trim());
-    a == b || integer(a).is_some_and(|number| Some(number) == integer(b))
-}
-
-fn integer(text: &str) -> Option<i128> {
-    match text {
-        "true" => return Some(1),
-        "false" => return Some(0),
-        _ => {}
-    }
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let lower = digits.to_ascii_lowercase();
-    let number = if let Some(hex) = lower.strip_prefix("0x") {
-        i128::from_str_radix(hex, 16)
-    } else if let Some(binary) = lower.strip_prefix("0b") {
-        i128::from_str_radix(binary, 2)
-    } else if lower.len() > 1 && lower.starts_with('0') {
-        i128::from_str_radix(&lower, 8)
-    } else {
-        lower.parse()
-    };
-    number.ok().map(|number| if negative { -number } else { number })
 }

@@ -1,0 +1,111 @@
+//! Values that were set and change nothing.
+//!
+//! Two kinds: no instruction of the object loads the value, or the compiler has used the stored
+//! one, as it may for what is `const` and not `volatile`. Code counts whether it can run or not.
+//! What cannot be told is not said: an address that is not followed can be read anywhere in its
+//! variable, and an address that lies in no variable anywhere in its section.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use crate::Object;
+use crate::elf::{SectionIndex, SymbolKind};
+use crate::object::{BTF, BTF_EXT};
+use crate::passes::analysis::section_reads::SectionReads;
+use crate::report::{NoEffect, Note};
+use crate::variables::{SetValue, Variables};
+
+/// A note for each value that was set without effect, except those in `earlier`, the paths that
+/// an earlier fold has set.
+pub(crate) fn without_effect(
+    object: &Object,
+    variables: &Variables<'_>,
+    earlier: &BTreeSet<&str>,
+) -> Vec<Note> {
+    let again: Vec<SetValue<'_>> =
+        variables.set_values().filter(|set| earlier.contains(set.path)).collect();
+    let is_new = |set: &SetValue<'_>| {
+        let holds = |known: &SetValue<'_>| {
+            known.variable.section == set.variable.section
+                && known.bytes.start <= set.bytes.start
+                && set.bytes.end <= known.bytes.end
+        };
+        !again.iter().any(holds)
+    };
+    let new: Vec<SetValue<'_>> = variables.set_values().filter(is_new).collect();
+    if new.is_empty() {
+        return Vec::new();
+    }
+    let reads = SectionReads::new(object.program());
+    let mut notes: Vec<Note> = Vec::new();
+    for set in new {
+        let loaded = can_read(object, &reads, variables, &set);
+        let is_const = set.variable.is_const && !set.variable.is_volatile;
+        let cause = match (is_const && set.changes, loaded) {
+            (true, _) => NoEffect::CompilerUsed {
+                type_name: set.variable.type_name.clone().unwrap_or_default(),
+                stored: set.stored,
+                loaded,
+            },
+            (false, false) => NoEffect::NotLoaded,
+            (false, true) => continue,
+        };
+        let note = Note::NoEffect { variable: set.path.to_owned(), cause };
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    notes
+}
+
+/// Whether any instruction can read a byte of a value that was set.
+fn can_read(
+    object: &Object,
+    reads: &SectionReads,
+    variables: &Variables<'_>,
+    set: &SetValue<'_>,
+) -> bool {
+    let variable = set.variable;
+    let Some(index) = object.elf().section_by_name(&variable.section) else { return true };
+    let Some(by_data) = named_by_data(object, index) else { return true };
+    let mut links = object.links().sections.iter();
+    let section = links.find(|(_, link)| link.index == index).map(|(section, _)| section);
+    let meets = |bytes: &Range<u64>| bytes.start < set.bytes.end && set.bytes.start < bytes.end;
+    if section.is_some_and(|section| reads.of(section).iter().any(|read| meets(&read.accessed))) {
+        return true;
+    }
+    let bytes = variable.bytes();
+    let holds = |at: u64| variables.holds(&variable.section, at);
+    let can_reach = |offset: i64| match u64::try_from(offset) {
+        // Code can name the byte behind a variable for its end.
+        Ok(at) => bytes.contains(&at) || !holds(at),
+        Err(_) => true,
+    };
+    let by_code = section.into_iter().flat_map(|section| reads.strays(section));
+    let mut strays = by_code.chain(by_data.into_iter().map(Some));
+    strays.any(|offset| offset.is_none_or(can_reach))
+}
+
+/// The offsets of a section that data holds the addresses of; none if they are not known.
+fn named_by_data(object: &Object, section: SectionIndex) -> Option<Vec<i64>> {
+    let elf = object.elf();
+    let mut named = Vec::new();
+    for (target, relocs) in elf.relocations_by_section() {
+        let Some(holder) = elf.sections.get(target) else { continue };
+        let types = holder.name == BTF.as_bytes() || holder.name == BTF_EXT.as_bytes();
+        if holder.is_code() || holder.is_dwarf() || types {
+            continue;
+        }
+        for reloc in relocs {
+            let Some(symbol) = elf.symbols.get(reloc.symbol) else { continue };
+            if symbol.section() != Some(section) {
+                continue;
+            }
+            if symbol.kind == SymbolKind::Section {
+                return None;
+            }
+            named.push(i64::try_from(symbol.value).ok()?);
+        }
+    }
+    Some(named)
+}
