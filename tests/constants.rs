@@ -45,7 +45,8 @@ fn named(object: &Object) -> Vec<(String, u64, Vec<u8>)> {
             if let Op::LdImm64 { imm: Imm64::Section { section, offset }, .. } = *func.op(inst) {
                 let section = &program.sections[section];
                 let offset = u64::try_from(offset).unwrap();
-                let rest = section.bytes.get(offset as usize..).unwrap();
+                // Code that kernels refuse can name what is behind the section.
+                let rest = section.bytes.get(offset as usize..).unwrap_or_default();
                 let end = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
                 found.push((section.name.clone(), offset, rest[..end].to_vec()));
             }

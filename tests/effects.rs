@@ -97,8 +97,11 @@ fn values_of_an_earlier_fold_are_not_told_again() {
     }
 }
 
-/// The place and the size of an access outside of a section that a fold tells.
-fn outside(object: &Object, kind: u32) -> Vec<(String, i64, Option<u32>, Option<String>, u32)> {
+/// Section, offset, size, variable and source line of an access outside of a section.
+type Outside = (String, i64, Option<u32>, Option<String>, u32);
+
+/// The accesses outside of sections that a fold tells.
+fn outside(object: &Object, kind: u32) -> Vec<Outside> {
     let told = warnings(object, "kind", &kind.to_string()).into_iter();
     told.map(|note| match note {
         Note::OutOfBounds { at, variable, section, offset, size, section_size } => {
