@@ -14,8 +14,8 @@ use crate::entity::{Func, PerEntity};
 use crate::ir::{self, Function, Linkage, Program, VerifyError};
 use crate::opt::fold::{Event, Patch};
 use crate::opt::{
-    algebra, copy_propagation, dce, merge_tails, replace_all, simplify_cfg, store_immediate,
-    thread_jumps,
+    algebra, copy_propagation, dce, displacement, merge_tails, replace_all, simplify_cfg,
+    store_immediate, thread_jumps,
 };
 
 /// How much of a function may be folded.
@@ -46,8 +46,16 @@ pub struct Options {
 }
 
 /// The passes, as a [`Step`] names them.
-pub const PASSES: [&str; 7] =
-    ["algebra", "fold", "thread_jumps", "simplify_cfg", "copy_propagation", "dce", "merge_tails"];
+pub const PASSES: [&str; 8] = [
+    "algebra",
+    "fold",
+    "thread_jumps",
+    "simplify_cfg",
+    "displacement",
+    "copy_propagation",
+    "dce",
+    "merge_tails",
+];
 
 /// A pass that has just run on a function, for who wants to watch.
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +125,7 @@ pub fn fold_watched(
         let roots = options.roots.clone().unwrap_or_else(|| default_roots(program, &graph));
         let mut driver = Driver {
             program: program.clone(),
+            original: program,
             options,
             roots: &roots,
             log: FoldLog { levels: levels.clone(), ..FoldLog::default() },
@@ -164,6 +173,8 @@ pub fn too_large(program: &Program) -> Vec<Func> {
 
 struct Driver<'a> {
     program: Program,
+    /// The program before anything was folded.
+    original: &'a Program,
     options: &'a Options,
     roots: &'a [Func],
     log: FoldLog,
@@ -235,6 +246,13 @@ impl Driver<'_> {
             }
             let accesses = Accesses::new(&self.program, facts, func);
             let mut live = Liveness::new(&self.program, &accesses, &arguments, func);
+            let original = &self.original.funcs[func];
+            let moved = displacement::collect(&self.program, facts, &live, original, func);
+            if !moved.is_empty() {
+                // Only addresses outside of frames have changed, and accesses go where they went.
+                self.step("displacement", func, |function| replace_all(function, moved))?;
+                live = Liveness::new(&self.program, &accesses, &arguments, func);
+            }
             let function = &self.program.funcs[func];
             let blocks = function.layout().iter();
             let copies: Vec<_> = blocks

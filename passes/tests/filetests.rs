@@ -13,8 +13,8 @@ use bpfold_passes::entity::{Block, Entity, Func, PerEntity};
 use bpfold_passes::ir::{Linkage, Program, verify};
 use bpfold_passes::opt::fold::{Event, Patch};
 use bpfold_passes::opt::{
-    algebra, copy_propagation, dce, merge_tails, replace_all, simplify_cfg, store_immediate,
-    thread_jumps,
+    algebra, copy_propagation, dce, displacement, merge_tails, replace_all, simplify_cfg,
+    store_immediate, thread_jumps,
 };
 use bpfold_passes::pass;
 use bpfold_passes::text::{self, Printer, ShowFacts};
@@ -88,6 +88,7 @@ fn reads(program: &Program) -> String {
 
 /// The program after single passes, each run once.
 fn passes(names: &[&str], mut program: Program) -> Result<String, String> {
+    let original = program.clone();
     for &name in names {
         let facts = Facts::new(&program, &roots(&program), &PerEntity::default());
         let arguments = liveness::arguments(&program, &facts, &PerEntity::with_default(true));
@@ -116,6 +117,11 @@ fn passes(names: &[&str], mut program: Program) -> Result<String, String> {
                         let function = &program.funcs[func];
                         replace.extend(copy_propagation::collect(function, &live, block));
                     }
+                }
+                "displacement" => {
+                    let original = &original.funcs[func];
+                    let moved = displacement::collect(&program, &facts, &live, original, func);
+                    replace.extend(moved);
                 }
                 "thread_jumps" => {
                     let threads = thread_jumps::collect(&program, &facts, func);

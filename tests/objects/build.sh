@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")"
 base="-O2 -g -Wall -fdebug-compilation-dir=."
+uapi="-idirafter /usr/include/$(uname -m)-linux-gnu"
 clang-14 $base -target bpfel -mcpu=v2 -c mini.c -o mini-clang14.o
 clang-19 $base -target bpfel -mcpu=v3 -c mini.c -o mini-clang19.o
 clang-19 $base -target bpfeb -mcpu=v3 -c mini.c -o mini-clang19-be.o
@@ -20,6 +21,9 @@ for order in el eb; do
 	clang-19 $base -target bpf$order -mcpu=v3 -c constants.c -o constants-$order.o
 done
 clang-19 $base -target bpfel -mcpu=v3 -c recursive.c -o recursive.o
+clang-14 $base -target bpfel -mcpu=v1 $uapi -c displacement.c -o displacement-v1.o
+clang-22 $base -target bpfel -mcpu=v4 $uapi -c displacement.c -o displacement-v4.o
+clang-22 $base -target bpfeb -mcpu=v3 $uapi -c displacement.c -o displacement-be.o
 clang-19 $base -target bpfel -mcpu=v3 -c reasons.c -o reasons.o
 for version in 14 19; do
 	clang-$version $base -target bpfel -mcpu=v3 -c effects.c -o effects-clang$version.o

@@ -4,6 +4,7 @@
 pub mod algebra;
 pub mod copy_propagation;
 pub mod dce;
+pub mod displacement;
 pub mod fold;
 pub mod merge_tails;
 pub mod simplify_cfg;
