@@ -241,7 +241,7 @@ impl Arena {
     }
 
     fn alu64(&mut self, op: AluOp, mut a: Sym, mut b: Sym) -> Sym {
-        if commutes(op)
+        if op.commutes()
             && (self.abs(a).as_number().is_some(), a) > (self.abs(b).as_number().is_some(), b)
         {
             (a, b) = (b, a);
@@ -274,6 +274,7 @@ impl Arena {
             AluOp::Add | AluOp::Sub | AluOp::Or | AluOp::Xor if c == 0 => Some(a),
             AluOp::Lsh | AluOp::Rsh | AluOp::Arsh if c & 63 == 0 => Some(a),
             AluOp::Mul | AluOp::Div | AluOp::SDiv if c == 1 => Some(a),
+            AluOp::Mod | AluOp::SMod if c == 0 => Some(a),
             AluOp::Sub => {
                 let negated = self.number(c.wrapping_neg());
                 Some(self.alu64(AluOp::Add, a, negated))
@@ -454,10 +455,6 @@ impl Arena {
             _ => (a, 0),
         }
     }
-}
-
-fn commutes(op: AluOp) -> bool {
-    matches!(op, AluOp::Add | AluOp::Mul | AluOp::Or | AluOp::And | AluOp::Xor)
 }
 
 #[cfg(test)]

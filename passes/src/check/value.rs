@@ -291,7 +291,8 @@ impl Abs {
     }
 
     /// What `a op b` can be at 64 bits. As the verifier has it (`adjust_ptr_min_max_vals`),
-    /// only addition and subtraction make an address from an address.
+    /// only addition and subtraction make an address from an address; other operations can
+    /// leave an address in a frame as it is.
     pub fn alu64(op: AluOp, a: &Abs, b: &Abs) -> Abs {
         let plain = |abs: &Abs| abs.base == Base::Plain;
         let base = match op {
@@ -299,6 +300,13 @@ impl Abs {
             AluOp::Add if plain(a) => b.base.moved(&a.num, false),
             AluOp::Sub if plain(b) => a.base.moved(&b.num, true),
             AluOp::Add | AluOp::Sub => a.base.either(b.base),
+            // Parts of an address.
+            AluOp::Lsh | AluOp::Rsh | AluOp::Arsh if b.as_number().is_some() => Base::Plain,
+            AluOp::And if b.num.max() <= u32::MAX.into() => Base::Plain,
+            _ if a.base.frame().is_some() || b.base.frame().is_some() => a.base.either(b.base),
+            AluOp::And | AluOp::Or if a.base.may_be_frame() && b.base.may_be_frame() => {
+                a.base.either(b.base)
+            }
             AluOp::Mul
             | AluOp::Div
             | AluOp::SDiv
