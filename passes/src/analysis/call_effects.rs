@@ -1,6 +1,7 @@
 //! What calls do to a state: helpers by their signature, anything else as it can reach.
 
 use crate::analysis::frame::FRAME_SIZE;
+use crate::analysis::kind::Kind;
 use crate::analysis::number::Number;
 use crate::analysis::state::State;
 use crate::analysis::value::Value;
@@ -9,7 +10,7 @@ use crate::isa::{Reg, RegSet};
 
 pub(super) fn clobber_caller_saved(state: &mut State) {
     for reg in Reg::caller_saved() {
-        state.set(reg, Value::NUMBER);
+        state.set_number(reg, Value::NUMBER);
     }
 }
 
@@ -23,25 +24,25 @@ pub(super) fn call_unknown(state: &mut State, args: RegSet) {
         write_through(state, arg, i64::MAX, true);
     }
     clobber_caller_saved(state);
-    if reaches_frame {
-        state.set(Reg::R0, Value::ANY);
-    }
+    let result = if reaches_frame { Value::ANY } else { Value::NUMBER };
+    state.set(Reg::R0, result, Kind::Unknown);
 }
 
 /// Something writes up to `len` bytes at an address and, if `deep`, through the addresses
-/// that it finds there.
+/// that it finds there. The verifier takes what is there afterwards for numbers.
 fn write_through(state: &mut State, address: Value, len: i64, deep: bool) {
+    let content = (Value::NUMBER, Kind::Number);
     match address {
         _ if address.may_be_frame() && deep && state.holds_frame_address() => state.clobber_all(),
         Value::Frame { depth, offset: Some(offset) } => {
-            state.clobber(depth, offset, len, Value::NUMBER);
+            state.clobber(depth, offset, len, content);
         }
         Value::FrameWithin { depth, low, high } => {
             let len = len.saturating_add(i64::from(high) - i64::from(low));
-            state.clobber(depth, low.into(), len, Value::NUMBER);
+            state.clobber(depth, low.into(), len, content);
         }
         Value::Frame { depth, offset: None } => {
-            state.clobber(depth, -FRAME_SIZE, i64::MAX, Value::NUMBER);
+            state.clobber(depth, -FRAME_SIZE, i64::MAX, content);
         }
         Value::Opaque { frame: true, .. } => state.clobber_all(),
         _ => {}
@@ -50,10 +51,15 @@ fn write_through(state: &mut State, address: Value, len: i64, deep: bool) {
 
 pub(super) fn call_helper(state: &mut State, helper: &Helper) {
     let args = || Reg::arguments().zip(helper.args);
-    let result = match helper.ret {
-        Ret::Length(number) => Reg::new(number)
-            .map_or(Value::NUMBER, |reg| Value::Number(Number::length(&state.reg(reg).number()))),
-        Ret::Integer | Ret::Void | Ret::Ptr | Ret::PtrOrNull => Value::NUMBER,
+    let length = |number: u8| {
+        Reg::new(number)
+            .map_or(Value::NUMBER, |reg| Value::Number(Number::length(&state.reg(reg).number())))
+    };
+    let (result, kind) = match helper.ret {
+        Ret::Length(number) => (length(number), Kind::Number),
+        Ret::Integer | Ret::Void => (Value::NUMBER, Kind::Number),
+        Ret::Ptr => (Value::NUMBER, Kind::Unknown),
+        Ret::PtrOrNull => (Value::NUMBER, Kind::OrNull),
     };
     let reaches_frame = args().any(|(reg, _)| state.reg(reg).may_be_frame());
     let through_memory = helper.indirect == Indirect::ReadsWrites || helper.takes_callback();
@@ -90,5 +96,5 @@ pub(super) fn call_helper(state: &mut State, helper: &Helper) {
         }
     }
     clobber_caller_saved(state);
-    state.set(Reg::R0, result);
+    state.set(Reg::R0, result, kind);
 }

@@ -24,7 +24,7 @@ use crate::dataflow::{self, Analysis, Direction};
 use crate::entity::{Block, EntityVec, Func, Inst, PerEntity};
 use crate::helpers::Helper;
 use crate::ir::{Function, Linkage, Op, Program};
-use crate::isa::{Callee, Imm64, Reg};
+use crate::isa::{self, Callee, Imm64, Reg};
 use crate::pass::Level;
 
 /// What is known of one function.
@@ -45,6 +45,7 @@ pub struct Facts {
     funcs: EntityVec<Func, FuncFacts>,
     levels: PerEntity<Func, Level>,
     recursive: PerEntity<Func, bool>,
+    arenas: bool,
 }
 
 impl Facts {
@@ -58,6 +59,7 @@ impl Facts {
             callers: PerEntity::default(),
             work: BTreeSet::new(),
             recursive: graph.recursive(),
+            arenas: uses_arenas(program),
         };
         for &root in roots {
             solver.enter(root, &State::root(program.funcs[root].linkage));
@@ -65,13 +67,13 @@ impl Facts {
         while let Some(func) = solver.work.pop_first() {
             solver.solve(func, 0);
         }
-        let Solver { facts: funcs, recursive, .. } = solver;
-        Facts { funcs, levels: levels.clone(), recursive }
+        let Solver { facts: funcs, recursive, arenas, .. } = solver;
+        Facts { funcs, levels: levels.clone(), recursive, arenas }
     }
 
     fn transfer<'a>(&'a self, program: &'a Program, func: Func) -> Transfer<'a> {
-        let Facts { funcs: facts, levels, recursive } = self;
-        Transfer { program, facts, levels, recursive, func }
+        let Facts { funcs: facts, levels, recursive, arenas } = self;
+        Transfer { program, facts, levels, recursive, arenas: *arenas, func }
     }
 
     /// What is known of one function.
@@ -163,6 +165,8 @@ struct Solver<'a> {
     work: BTreeSet<Func>,
     /// Functions that can call themselves: the kernel refuses them, we assume nothing.
     recursive: PerEntity<Func, bool>,
+    /// Whether code casts pointers into arenas.
+    arenas: bool,
 }
 
 impl Solver<'_> {
@@ -227,6 +231,17 @@ impl Solver<'_> {
     }
 }
 
+/// Whether code can have pointers into arenas: compilers cast them before each access.
+fn uses_arenas(program: &Program) -> bool {
+    fn casts<T>(op: &isa::Op<T>) -> bool {
+        matches!(op, isa::Op::AddrSpaceCast { .. })
+    }
+    program.funcs.values().any(|function| match &function.opaque {
+        Some(body) => body.items.iter().any(|item| item.op.as_ref().is_none_or(casts)),
+        None => function.insts().any(|(_, inst)| casts(function.op(inst))),
+    })
+}
+
 /// Whether nothing is assumed of what the function does.
 pub(super) fn is_untouchable(
     program: &Program,
@@ -257,7 +272,7 @@ impl Problem<'_, '_> {
     /// The function may return here, in the middle of a block.
     fn returns_early(&mut self, state: &State, result: Option<u64>) {
         let mut state = state.clone();
-        state.set(Reg::R0, result.map_or(Value::NUMBER, Value::constant));
+        state.set_number(Reg::R0, result.map_or(Value::NUMBER, Value::constant));
         self.returns(state);
     }
 }
@@ -298,8 +313,9 @@ impl Analysis for Problem<'_, '_> {
                 }
                 _ => {}
             }
-            let Solver { program, facts, levels, recursive, .. } = &*self.solver;
-            let transfer = Transfer { program, facts, levels, recursive, func: self.func };
+            let Solver { program, facts, levels, recursive, arenas, .. } = &*self.solver;
+            let (arenas, func_id) = (*arenas, self.func);
+            let transfer = Transfer { program, facts, levels, recursive, arenas, func: func_id };
             if !transfer.inst(&mut state, inst, func.inst(inst)) {
                 return;
             }

@@ -7,6 +7,7 @@
 
 use std::rc::Rc;
 
+use crate::analysis::kind::Kind;
 use crate::analysis::number::Number;
 use crate::analysis::value::Value;
 use crate::isa::{Endian, Size};
@@ -20,21 +21,33 @@ const GROUP: usize = 8;
 /// Values that are known to be equal have the same number; 0 is none.
 pub type Equal = u32;
 
-/// A value with what it is known to be equal to.
+/// A value with what it is known to be equal to, and how much of that verifiers know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tracked {
     /// The value.
     pub value: Value,
     /// What it is known to be equal to.
     pub equal: Equal,
-    /// Whether verifiers before 6.8 know less of it (see [`Number::exclude`]).
+    /// Whether some verifiers know less of it (see [`Number::exclude`]).
     pub unsure: bool,
+    /// What the verifier takes it for.
+    pub kind: Kind,
 }
 
 impl Tracked {
     /// A value equal to nothing that is known.
-    pub fn new(value: Value) -> Tracked {
-        Tracked { value, equal: 0, unsure: false }
+    pub fn new(value: Value, kind: Kind) -> Tracked {
+        Tracked { value, equal: 0, unsure: false, kind }
+    }
+
+    /// A number equal to nothing that is known.
+    fn number(number: Number) -> Tracked {
+        Tracked::new(Value::Number(number), Kind::Number)
+    }
+
+    /// The number, if it can be only one and every verifier takes it for one.
+    fn as_constant(&self) -> Option<u64> {
+        self.value.as_constant().filter(|_| self.kind.is_number())
     }
 
     /// The join of both.
@@ -43,6 +56,7 @@ impl Tracked {
             value: self.value.join(&other.value, widen),
             equal: if self.equal == other.equal { self.equal } else { 0 },
             unsure: self.unsure || other.unsure,
+            kind: self.kind.join(other.kind),
         }
     }
 }
@@ -64,7 +78,7 @@ impl Slot {
         match self {
             Slot::Spill(tracked) => *tracked,
             Slot::Bytes { bytes, known } => {
-                Tracked::new(Value::Number(number(bytes, *known, Size::DW, endian)))
+                Tracked::number(number(bytes, *known, Size::DW, endian))
             }
         }
     }
@@ -225,10 +239,10 @@ impl Frame {
 
     /// The value of `size` bytes at `offset`, zero-extended.
     pub fn load(&self, offset: i64, size: Size, endian: Endian) -> Tracked {
-        let unknown = Tracked::new(match size {
-            Size::DW => Value::ANY,
-            _ => Value::Number(Number::zero_extended(size)),
-        });
+        let unknown = match size {
+            Size::DW => Tracked::new(Value::ANY, Kind::Unknown),
+            _ => Tracked::number(Number::zero_extended(size)),
+        };
         let Ok(start) = usize::try_from(offset.saturating_add(FRAME_SIZE)) else {
             return unknown;
         };
@@ -259,16 +273,19 @@ impl Frame {
             let low = n.zero_extend(size).as_constant();
             loaded = low.map_or(loaded, Number::constant);
         }
-        Tracked::new(Value::Number(loaded))
+        Tracked::number(loaded)
     }
 
     /// Stores the low `size` bytes of a value at `offset`.
     pub fn store(&mut self, offset: i64, size: Size, stored: Tracked, endian: Endian) {
-        let constant = stored.value.as_constant();
         if offset < -FRAME_SIZE || offset.saturating_add(size.bytes().into()) > 0 {
-            return self.clobber(offset, size.bytes().into());
+            return self.clobber(offset, size.bytes().into(), stored.kind);
         }
         let aligned = offset % 8 == 0 && size == Size::DW;
+        let constant = match aligned {
+            true => stored.as_constant(),
+            false => stored.value.as_constant(),
+        };
         if aligned && constant.is_none() {
             if let Some((slot, _)) = covered(offset, 8).next() {
                 self.set_slot(slot, Slot::Spill(stored));
@@ -295,16 +312,19 @@ impl Frame {
         }
     }
 
-    /// Forgets `len` bytes from `offset` on: some of them may have been overwritten, by no
-    /// address. An address that was spilled there may still be there.
-    pub fn clobber(&mut self, offset: i64, len: i64) {
+    /// Forgets `len` bytes from `offset` on: some of them may have been overwritten by a value
+    /// of this kind that is no address in a frame. An address that was spilled there may still
+    /// be there.
+    pub fn clobber(&mut self, offset: i64, len: i64, kind: Kind) {
+        let content = Tracked::new(Value::NUMBER, kind);
         for (slot, mask) in covered(offset, len) {
             let old = *self.slot(slot);
             let (bytes, known) = old.as_bytes();
+            let is_address =
+                |t: &Tracked| !t.kind.is_number() || t.value.may_be_frame() || t.value.may_be_ctx();
             let new = match old {
-                Slot::Spill(t) if t.value.may_be_frame() || t.value.may_be_ctx() => {
-                    Slot::Spill(Tracked::new(t.value.join(&Value::NUMBER, false)))
-                }
+                Slot::Spill(t) if is_address(&t) => Slot::Spill(t.join(&content, false)),
+                _ if !kind.is_number() => Slot::Spill(content),
                 Slot::Spill(_) | Slot::Bytes { .. } => Slot::bytes(bytes, known & !mask),
             };
             self.set_slot(slot, new);
@@ -313,7 +333,7 @@ impl Frame {
 
     /// Forgets everything; what is there now can be anything.
     pub fn clobber_all(&mut self) {
-        *self = Frame::filled(Slot::Spill(Tracked::new(Value::ANY)));
+        *self = Frame::filled(Slot::Spill(Tracked::new(Value::ANY, Kind::Unknown)));
     }
 
     /// Takes the bytes of `touched` from `other`.
@@ -371,7 +391,7 @@ mod tests {
     const BE: Endian = Endian::Big;
 
     fn constant(value: u64) -> Tracked {
-        Tracked::new(Value::constant(value))
+        Tracked::number(Number::constant(value))
     }
 
     #[test]
@@ -389,7 +409,8 @@ mod tests {
     #[test]
     fn partial_overwrite_of_a_spill_forgets_it() {
         let mut frame = Frame::new();
-        frame.store(-16, Size::DW, Tracked::new(Value::Frame { depth: 0, offset: Some(-8) }), LE);
+        let address = Value::Frame { depth: 0, offset: Some(-8) };
+        frame.store(-16, Size::DW, Tracked::new(address, Kind::Unknown), LE);
         frame.store(-16, Size::B, constant(0), LE);
         assert_eq!(frame.load(-16, Size::DW, LE).value.as_constant(), None);
         assert!(!frame.holds_frame_address());
@@ -424,7 +445,7 @@ mod tests {
         let mut frame = Frame::new();
         frame.store(-16, Size::DW, constant(0x0101_0101_0101_0101), LE);
         frame.store(-8, Size::DW, constant(0x0202_0202_0202_0202), LE);
-        frame.clobber(-10, 4);
+        frame.clobber(-10, 4, Kind::Number);
         assert_eq!(frame.load(-16, Size::W, LE).value.as_constant(), Some(0x0101_0101));
         assert_eq!(frame.load(-12, Size::H, LE).value.as_constant(), Some(0x0101));
         assert_eq!(frame.load(-10, Size::B, LE).value.as_constant(), None);

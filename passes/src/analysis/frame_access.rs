@@ -196,7 +196,8 @@ impl FrameAccess {
 fn fills(extent: Extent, before: &State) -> bool {
     match extent {
         Extent::Arg(number) => {
-            Reg::new(number).is_some_and(|r| before.reg(r).as_constant().is_some())
+            let known = |r: Reg| before.reg(r).as_constant().is_some() && !before.is_unsure(r);
+            Reg::new(number).is_some_and(known)
         }
         Extent::Bytes(_) | Extent::MapKey | Extent::MapValue | Extent::String => true,
     }

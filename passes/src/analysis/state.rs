@@ -7,9 +7,10 @@
 use std::rc::Rc;
 
 use crate::analysis::frame::{Equal, Frame, FrameBytes, Tracked};
+use crate::analysis::kind::Kind;
 use crate::analysis::value::Value;
 use crate::ir::Linkage;
-use crate::isa::{Endian, Reg, Size};
+use crate::isa::{Endian, Operand, Reg, Size};
 
 /// Joins after which bounds go to their extremes instead of growing step by step.
 const WIDEN_AFTER: u32 = 3;
@@ -37,14 +38,15 @@ impl State {
     /// The state in which a function starts of which no call is known: the kernel calls it,
     /// or anybody.
     pub fn root(linkage: Linkage) -> State {
-        let mut regs = [Tracked::new(Value::NUMBER); Reg::COUNT];
+        let mut regs = [Tracked::new(Value::NUMBER, Kind::Number); Reg::COUNT];
         for reg in Reg::arguments() {
-            regs[reg.index()].value = Value::CONTEXT;
+            regs[reg.index()] = Tracked::new(Value::CONTEXT, Kind::Unknown);
         }
         if linkage == Linkage::Entry {
             regs[Reg::R1.index()].value = Value::Context(0);
         }
-        regs[Reg::FP.index()].value = Value::Frame { depth: 0, offset: Some(0) };
+        let frame = Value::Frame { depth: 0, offset: Some(0) };
+        regs[Reg::FP.index()] = Tracked::new(frame, Kind::Unknown);
         State {
             regs,
             frames: vec![Rc::new(Frame::new())],
@@ -53,11 +55,20 @@ impl State {
         }
     }
 
-    /// Sets a register to what is computed of others, `unsure` if one of them is. A constant
-    /// is written into the code, so every verifier knows it.
-    pub fn set_computed(&mut self, reg: Reg, value: Value, unsure: bool) {
-        let unsure = unsure && value.as_constant().is_none();
-        self.regs[reg.index()] = Tracked { unsure, ..Tracked::new(value) };
+    /// Sets a register to what is computed of others; `sure` is what every verifier computes
+    /// of what it knows of them. A constant is written into the code, so all of them know it.
+    pub fn set_computed(&mut self, reg: Reg, value: Value, kind: Kind, sure: Value) {
+        let unsure = value != sure && value.as_constant().is_none();
+        self.regs[reg.index()] = Tracked { unsure, ..Tracked::new(value, kind) };
+    }
+
+    /// An operand, without what not every verifier knows of it.
+    pub fn sure(&self, src: Operand) -> Value {
+        match src {
+            Operand::Reg(reg) if self.is_unsure(reg) => Value::NUMBER,
+            Operand::Reg(reg) => self.reg(reg),
+            Operand::Imm(imm) => Value::constant(i64::from(imm) as u64),
+        }
     }
 
     /// What a register holds.
@@ -65,9 +76,27 @@ impl State {
         self.regs[reg.index()].value
     }
 
+    /// What the verifier takes a register for.
+    pub fn kind(&self, reg: Reg) -> Kind {
+        self.regs[reg.index()].kind
+    }
+
+    /// What the verifier takes an operand for.
+    pub fn operand_kind(&self, src: Operand) -> Kind {
+        match src {
+            Operand::Reg(reg) => self.kind(reg),
+            Operand::Imm(_) => Kind::Number,
+        }
+    }
+
+    /// Sets a register to what the verifier takes for a number.
+    pub fn set_number(&mut self, reg: Reg, value: Value) {
+        self.set(reg, value, Kind::Number);
+    }
+
     /// Sets a register.
-    pub fn set(&mut self, reg: Reg, value: Value) {
-        self.regs[reg.index()] = Tracked::new(value);
+    pub fn set(&mut self, reg: Reg, value: Value, kind: Kind) {
+        self.regs[reg.index()] = Tracked::new(value, kind);
     }
 
     /// The join of both states; says whether that changed this one.
@@ -149,34 +178,54 @@ impl State {
         }
     }
 
-    /// Whether what a register holds was learned in a way that verifiers before 6.8 do not
-    /// know.
+    /// Whether some verifier can know less of a register than [`reg`](Self::reg) says: it was
+    /// learned from a comparison in a way that not every kernel has, or of what may be a
+    /// pointer. An instruction that says the same once more is then kept, and a use keeps the
+    /// register.
     pub fn is_unsure(&self, reg: Reg) -> bool {
+        let Tracked { value, unsure, kind, .. } = self.regs[reg.index()];
+        let is_learned = matches!(value, Value::Number(_)) && value != Value::NUMBER;
+        unsure || (is_learned && !kind.is_number())
+    }
+
+    /// Whether not every verifier that takes a register for a number knows as much of it as
+    /// [`reg`](Self::reg) says.
+    pub fn is_unsure_number(&self, reg: Reg) -> bool {
         self.regs[reg.index()].unsure
     }
 
-    /// As [`learn`](Self::learn), of what verifiers before 6.8 do not learn from it.
+    /// As [`learn`](Self::learn), of what not every verifier learns from it.
     pub fn learn_unsure(&mut self, reg: Reg, value: Value) {
-        if self.reg(reg) == value {
-            return;
-        }
-        self.learn(reg, value);
-        let equal = self.regs[reg.index()].equal;
-        self.regs[reg.index()].unsure = true;
-        if equal != 0 {
-            self.update_all(|t| t.equal == equal, |t| t.unsure = true);
+        if self.reg(reg) != value {
+            self.learn(reg, value);
+            self.update_equal(reg, |t| t.unsure = true);
         }
     }
 
     /// A comparison has shown that a register, and whatever is equal to it, is `value`.
     pub fn learn(&mut self, reg: Reg, value: Value) {
-        if self.reg(reg) == value {
-            return;
+        if self.reg(reg) != value {
+            self.update_equal(reg, |t| t.value = value);
         }
+    }
+
+    /// A register, and whatever is equal to it, was checked for null.
+    pub fn check_null(&mut self, reg: Reg, null: bool) {
+        let kind = self.kind(reg).checked(null);
+        if kind != self.kind(reg) {
+            self.update_equal(reg, |t| {
+                t.kind = kind;
+                t.unsure &= !kind.is_number();
+            });
+        }
+    }
+
+    /// Changes a register and whatever is known to be equal to it.
+    fn update_equal(&mut self, reg: Reg, f: impl Fn(&mut Tracked)) {
         let equal = self.regs[reg.index()].equal;
-        self.regs[reg.index()].value = value;
+        f(&mut self.regs[reg.index()]);
         if equal != 0 {
-            self.update_all(|t| t.equal == equal, |t| t.value = value);
+            self.update_all(|t| t.equal == equal, f);
         }
     }
 
@@ -205,9 +254,10 @@ impl State {
         (value, src): (Value, Option<Reg>),
         endian: Endian,
     ) {
+        let kind = src.filter(|_| size == Size::DW).map_or(Kind::Number, |src| self.kind(src));
         match address {
             Value::Frame { depth, offset: Some(offset) } => {
-                let mut stored = Tracked::new(value);
+                let mut stored = Tracked::new(value, kind);
                 if let (Some(src), Size::DW) = (src, size)
                     && value != Value::NUMBER
                 {
@@ -219,10 +269,11 @@ impl State {
             }
             Value::FrameWithin { depth, low, high } => {
                 let len = i64::from(high) - i64::from(low) + i64::from(size.bytes());
-                self.clobber(depth, low.into(), len, value);
+                self.clobber(depth, low.into(), len, (value, kind));
             }
             Value::Frame { depth, offset: None } => {
-                self.clobber(depth, -crate::analysis::frame::FRAME_SIZE, i64::MAX, value);
+                let start = -crate::analysis::frame::FRAME_SIZE;
+                self.clobber(depth, start, i64::MAX, (value, kind));
             }
             Value::Opaque { frame: true, .. } => self.clobber_all(),
             Value::Opaque { frame: false, .. }
@@ -238,12 +289,12 @@ impl State {
 
     /// Forgets `len` bytes of a frame from `offset` on. They hold something like `content`
     /// afterwards: a frame address only if that can be one.
-    pub fn clobber(&mut self, depth: u8, offset: i64, len: i64, content: Value) {
+    pub fn clobber(&mut self, depth: u8, offset: i64, len: i64, (content, kind): (Value, Kind)) {
         if let Some(frame) = self.touch(depth, offset, len) {
             if content.may_be_frame() || content.may_be_ctx() {
                 frame.clobber_all();
             } else {
-                frame.clobber(offset, len);
+                frame.clobber(offset, len, kind);
             }
         }
     }
@@ -277,12 +328,11 @@ impl State {
     pub fn enter(&self) -> State {
         let mut inside = State::root(Linkage::Static);
         for reg in Reg::arguments() {
-            let Tracked { value, unsure, .. } = self.regs[reg.index()];
-            inside.regs[reg.index()] = Tracked { unsure, ..Tracked::new(deeper(value)) };
+            inside.regs[reg.index()] = passed(self.regs[reg.index()], deeper);
         }
         for frame in self.frames.iter().take(MAX_FRAMES - 1) {
             let mut frame = Frame::clone(frame);
-            frame.map_spills(|t| *t = Tracked::new(deeper(t.value)));
+            frame.map_spills(|t| *t = passed(*t, deeper));
             inside.frames.push(Rc::new(frame));
             inside.touched.push(FrameBytes::NONE);
         }
@@ -306,16 +356,20 @@ impl State {
             }
             if let Some(own) = self.frames.get_mut(depth) {
                 let mut theirs = Frame::clone(theirs);
-                theirs.map_spills(|t| *t = Tracked::new(shallower(t.value)));
+                theirs.map_spills(|t| *t = passed(*t, shallower));
                 Rc::make_mut(own).take(&theirs, touched);
             }
         }
         for reg in Reg::caller_saved() {
-            self.set(reg, Value::NUMBER);
+            self.set_number(reg, Value::NUMBER);
         }
-        let Tracked { value, unsure, .. } = inside.regs[Reg::R0.index()];
-        self.regs[Reg::R0.index()] = Tracked { unsure, ..Tracked::new(shallower(value)) };
+        self.regs[Reg::R0.index()] = passed(inside.regs[Reg::R0.index()], shallower);
     }
+}
+
+/// What is known of a value in another function, equal to nothing that is known there.
+fn passed(tracked: Tracked, view: impl Fn(Value) -> Value) -> Tracked {
+    Tracked { value: view(tracked.value), equal: 0, ..tracked }
 }
 
 /// A value as the called function sees it.

@@ -4,6 +4,7 @@
 use crate::analysis::branches::operand;
 use crate::analysis::call_effects::{call_helper, call_unknown, clobber_caller_saved};
 use crate::analysis::constants::{FuncFacts, is_untouchable};
+use crate::analysis::kind::Kind;
 use crate::analysis::number::Number;
 use crate::analysis::state::State;
 use crate::analysis::value::Value;
@@ -21,6 +22,8 @@ pub(super) struct Transfer<'a> {
     pub levels: &'a PerEntity<Func, Level>,
     /// Functions that can call themselves: the kernel refuses them, we assume nothing.
     pub recursive: &'a PerEntity<Func, bool>,
+    /// Whether code casts pointers into arenas.
+    pub arenas: bool,
     /// The function that the instructions are in.
     pub func: Func,
 }
@@ -35,13 +38,17 @@ impl Transfer<'_> {
         }
         match data.op {
             Op::Alu { width, op, dst, src } => {
+                // A number and a pointer that is null make a pointer.
                 let identity = width == Width::W64
-                    && matches!((op, operand(state, src).as_constant()), (AluOp::Add, Some(0)));
+                    && matches!((op, operand(state, src).as_constant()), (AluOp::Add, Some(0)))
+                    && state.operand_kind(src).is_number();
                 if !identity {
                     let value = Value::alu(width, op, &state.reg(dst), &operand(state, src));
-                    let unsure = state.is_unsure(dst)
-                        || matches!(src, Operand::Reg(src) if state.is_unsure(src));
-                    state.set_computed(dst, value, unsure);
+                    let (a, b) = (state.sure(Operand::Reg(dst)), state.sure(src));
+                    let sure = Value::alu(width, op, &a, &b);
+                    let kinds = (state.kind(dst), state.operand_kind(src));
+                    let kind = Kind::computed(width, op, kinds, self.arenas);
+                    state.set_computed(dst, value, kind, sure);
                 }
             }
             Op::Neg { width, dst } => {
@@ -51,46 +58,58 @@ impl Transfer<'_> {
                     (None, Width::W32) => Value::Number(Number::zero_extended(Size::W)),
                     (None, Width::W64) => Value::NUMBER,
                 };
-                state.set(dst, value);
+                state.set_number(dst, value);
             }
             Op::Mov { width: Width::W64, dst, src: Operand::Reg(src) } => {
                 state.copy(dst, src, fresh);
             }
             Op::Mov { width: Width::W64, dst, src: Operand::Imm(imm) } => {
-                state.set(dst, Value::constant(i64::from(imm) as u64));
+                state.set_number(dst, Value::constant(i64::from(imm) as u64));
             }
             Op::Mov { width: Width::W32, dst, src } => {
                 let value = operand(state, src);
                 let low = value.number().low_half();
+                let is_number = state.operand_kind(src).is_number();
                 match src {
-                    Operand::Reg(src) if value == Value::Number(low) => state.copy(dst, src, fresh),
-                    Operand::Reg(src) => {
-                        state.set_computed(dst, Value::Number(low), state.is_unsure(src));
+                    Operand::Reg(src) if value == Value::Number(low) && is_number => {
+                        state.copy(dst, src, fresh);
                     }
-                    Operand::Imm(_) => state.set(dst, Value::Number(low)),
+                    Operand::Reg(src) => {
+                        let sure = state.sure(Operand::Reg(src)).number().low_half();
+                        let (value, sure) = (Value::Number(low), Value::Number(sure));
+                        state.set_computed(dst, value, Kind::Number, sure);
+                    }
+                    Operand::Imm(_) => state.set_number(dst, Value::Number(low)),
                 }
             }
             Op::MovSx { width, from, dst, src } => {
-                let value = state.reg(src).number().sign_extend(from);
-                let value = match width {
-                    Width::W64 => value,
-                    Width::W32 => value.low_half(),
+                let extended = |value: Value| {
+                    let value = value.number().sign_extend(from);
+                    Value::Number(match width {
+                        Width::W64 => value,
+                        Width::W32 => value.low_half(),
+                    })
                 };
-                state.set_computed(dst, Value::Number(value), state.is_unsure(src));
+                let (value, sure) = (state.reg(src), state.sure(Operand::Reg(src)));
+                state.set_computed(dst, extended(value), Kind::Number, extended(sure));
             }
-            Op::AddrSpaceCast { dst, .. } => state.set(dst, Value::NUMBER),
+            Op::AddrSpaceCast { dst, .. } => state.set(dst, Value::NUMBER, Kind::Unknown),
             Op::Swap { op, size, dst } => {
-                let value = match state.reg(dst).as_constant() {
-                    Some(c) => Value::constant(isa::swap(op, size, self.program.endian, c)),
-                    None => Value::NUMBER,
+                let endian = self.program.endian;
+                let value = match state.reg(dst) {
+                    Value::Number(n) => n
+                        .as_constant()
+                        .map_or(Value::NUMBER, |c| Value::constant(isa::swap(op, size, endian, c))),
+                    same if size == Size::DW && isa::swap(op, size, endian, 1) == 1 => same,
+                    _ => Value::NUMBER,
                 };
-                state.set(dst, value);
+                state.set_number(dst, value);
             }
             Op::Load { size, signed, dst, base, off } => {
                 self.load(state, dst, (base, off), size);
                 if signed {
                     let value = state.reg(dst).number().sign_extend(size);
-                    state.set(dst, Value::Number(value));
+                    state.set_number(dst, Value::Number(value));
                 }
             }
             Op::LoadAcquire { size, dst, base, off } => {
@@ -113,10 +132,11 @@ impl Transfer<'_> {
             Op::Atomic { size, op, base, off, src } => {
                 let address = address(state, base, off);
                 let stored = (Value::NUMBER, None);
-                let fetched = match (size, address.may_be_frame()) {
-                    (Size::DW, true) => Value::ANY,
-                    (Size::DW, false) => Value::NUMBER,
-                    (size, _) => Value::Number(Number::zero_extended(size)),
+                // The verifier fills the register as a load does (`check_atomic`).
+                let (fetched, kind) = match (size, address.may_be_frame()) {
+                    (Size::DW, true) => (Value::ANY, Kind::Unknown),
+                    (Size::DW, false) => (Value::NUMBER, Kind::Unknown),
+                    (size, _) => (Value::Number(Number::zero_extended(size)), Kind::Number),
                 };
                 let stored = if address.may_be_frame() { (Value::ANY, None) } else { stored };
                 state.store(address, size, stored, self.program.endian);
@@ -125,18 +145,21 @@ impl Transfer<'_> {
                     | AtomicOp::Or { fetch: false }
                     | AtomicOp::And { fetch: false }
                     | AtomicOp::Xor { fetch: false } => {}
-                    AtomicOp::Cmpxchg => state.set(Reg::R0, fetched),
+                    AtomicOp::Cmpxchg => state.set(Reg::R0, fetched, kind),
                     AtomicOp::Add { fetch: true }
                     | AtomicOp::Or { fetch: true }
                     | AtomicOp::And { fetch: true }
                     | AtomicOp::Xor { fetch: true }
-                    | AtomicOp::Xchg => state.set(src, fetched),
+                    | AtomicOp::Xchg => state.set(src, fetched, kind),
                 }
             }
-            Op::LdImm64 { dst, imm } => state.set(dst, self.imm64(imm)),
+            Op::LdImm64 { dst, imm } => {
+                let (value, kind) = self.imm64(imm);
+                state.set(dst, value, kind);
+            }
             Op::LdAbs { .. } | Op::LdInd { .. } => {
                 clobber_caller_saved(state);
-                state.set(Reg::R0, Value::NUMBER);
+                state.set_number(Reg::R0, Value::NUMBER);
             }
             Op::Call(callee) => return self.call(state, callee),
             Op::Exit
@@ -155,10 +178,10 @@ impl Transfer<'_> {
             return call_unknown(state, Reg::arguments().collect());
         }
         for reg in data.op.defs().iter() {
-            state.set(reg, Value::NUMBER);
+            state.set(reg, Value::NUMBER, Kind::Unknown);
         }
         if let Op::Alu { dst, .. } = data.op {
-            state.set(dst, Value::ANY);
+            state.set(dst, Value::ANY, Kind::Unknown);
         }
         if let Op::Store { base, .. } | Op::Atomic { base, .. } | Op::StoreRelease { base, .. } =
             data.op
@@ -169,24 +192,28 @@ impl Transfer<'_> {
         if let Op::Load { base, dst, .. } | Op::LoadAcquire { base, dst, .. } = data.op
             && state.reg(base).may_be_frame()
         {
-            state.set(dst, Value::ANY);
+            state.set(dst, Value::ANY, Kind::Unknown);
         }
     }
 
-    fn imm64(&self, imm: Imm64) -> Value {
-        match imm {
-            Imm64::Const(value) => Value::constant(value),
+    fn imm64(&self, imm: Imm64) -> (Value, Kind) {
+        let value = match imm {
+            Imm64::Const(value) => return (Value::constant(value), Kind::Number),
             Imm64::Section { section, offset } => Value::Section { section, offset: Some(offset) },
             Imm64::Map(map) => Value::Map(map),
             Imm64::Func(func) => Value::Func(func),
             Imm64::Extern(ext) => match self.program.externs[ext].value {
-                Some(ExternValue::Absent) => Value::constant(0),
-                // Nothing is known of what is behind it.
-                Some(ExternValue::Present) => Value::Number(Number::unsigned(1, u64::MAX)),
+                // libbpf writes a number there.
+                Some(ExternValue::Absent) => return (Value::constant(0), Kind::Number),
+                // Nothing is known of what is behind it. It is no pointer that may be null.
+                Some(ExternValue::Present) => {
+                    return (Value::Number(Number::unsigned(1, u64::MAX)), Kind::Checked);
+                }
                 _ => Value::Extern { ext, offset: Some(0) },
             },
             Imm64::Pseudo { .. } => Value::NUMBER,
-        }
+        };
+        (value, Kind::Unknown)
     }
 
     fn load(&self, state: &mut State, dst: Reg, (base, off): (Reg, i16), size: Size) {
@@ -221,7 +248,26 @@ impl Transfer<'_> {
             _ if size == Size::DW => Value::NUMBER,
             _ => Value::Number(Number::zero_extended(size)),
         };
-        state.set(dst, value);
+        state.set(dst, value, self.loaded_kind(address, size));
+    }
+
+    /// What the verifier takes what is loaded for: numbers of maps that programs cannot write
+    /// to, and whatever is shorter than a pointer, but for fields of the context.
+    fn loaded_kind(&self, address: Value, size: Size) -> Kind {
+        let contents =
+            |ext: Extern| matches!(self.program.externs[ext].value, Some(ExternValue::Contents(_)));
+        match (address, size) {
+            (Value::Section { section, .. } | Value::OneOf { section, .. }, _)
+                if self.program.sections[section].read_only =>
+            {
+                Kind::Number
+            }
+            (Value::Extern { ext, .. }, _) if contents(ext) => Kind::Number,
+            (_, Size::DW) => Kind::Unknown,
+            (Value::Context(0 | 4 | 8 | 76 | 80 | 140), Size::W) => Kind::Unknown,
+            (Value::Opaque { .. }, Size::W) => Kind::Unknown,
+            _ => Kind::Number,
+        }
     }
 
     /// A load through one of some addresses: the verifier follows each of them, with what

@@ -253,11 +253,24 @@ impl Value {
     }
 
     /// `a op b`. Only addition and subtraction make an address from an address, as the
-    /// verifier has it (`adjust_ptr_min_max_vals`); the low half of an address is a number.
+    /// verifier has it (`adjust_ptr_min_max_vals`), and what leaves it as it is (`|= 0`); the
+    /// low half of an address is a number.
     pub fn alu(width: Width, op: AluOp, a: &Value, b: &Value) -> Value {
         let number = || Value::Number(Number::alu(width, op, &a.number(), &b.number()));
         if width == Width::W32 {
             return number();
+        }
+        match (a, b) {
+            (Value::Number(_), Value::Number(_)) => {}
+            (a, Value::Number(b)) if b.as_constant().is_some_and(|b| op.is_identity(b)) => {
+                return *a;
+            }
+            (Value::Number(a), b)
+                if op.commutes() && a.as_constant().is_some_and(|a| op.is_identity(a)) =>
+            {
+                return *b;
+            }
+            _ => {}
         }
         let delta = b.as_constant().map(|c| c as i64);
         let moved = |offset: Option<i64>| match op {
@@ -300,6 +313,10 @@ impl Value {
                 | Value::Extern { .. },
             ) => Value::alu(width, op, b, a),
             (AluOp::Add | AluOp::Sub, _, _) => a.opaque(b),
+            // No kernel takes that of an address in a frame. It can be one all the same.
+            (_, Value::Frame { .. } | Value::FrameWithin { .. }, _)
+            | (_, _, Value::Frame { .. } | Value::FrameWithin { .. }) => Value::ANY,
+            (AluOp::And | AluOp::Or, Value::Opaque { .. }, Value::Opaque { .. }) => a.opaque(b),
             (
                 AluOp::Mul
                 | AluOp::Div

@@ -1,5 +1,8 @@
 //! Symbols: names for values, the same in both programs exactly if the values are equal.
 //!
+//! A value is what the verifier takes for one: its 64 bits and its kind. A pointer that is null
+//! and the number 0 have two symbols.
+//!
 //! A symbol is a term over other symbols, or opaque. Terms are hash-consed after
 //! simplification, so that two computations of one value have one symbol; a value of which
 //! there is only one (a number, an exact address) has one symbol wherever it comes from.
@@ -12,7 +15,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::check::num::Num;
-use crate::check::value::{Abs, Base};
+use crate::check::value::{Abs, Base, Kind};
 use crate::entity::Core;
 use crate::isa::{self, AluOp, Endian, Size, SwapOp, Width};
 
@@ -49,6 +52,8 @@ pub enum Term {
     Swap(Size, Sym),
     /// A cast between address spaces.
     Cast(u32, Sym),
+    /// The same bits, of another kind.
+    Kind(Kind, Sym),
     /// A pseudo value of `ldimm64`.
     Pseudo(u8, i32, i32),
     /// What an instruction computes that the loader will still change.
@@ -157,6 +162,18 @@ impl Arena {
         }
     }
 
+    /// The same bits as another kind, for what is no address in a frame.
+    pub fn taken_for(&mut self, kind: Kind, a: Sym) -> Sym {
+        let abs = self.abs(a);
+        if abs.kind == kind || abs.uninit || abs.base != Base::Plain {
+            return a;
+        }
+        match self.term(a) {
+            Term::Kind(_, inner) if self.abs(inner).kind == kind => inner,
+            _ => self.intern(Term::Kind(kind, a), Abs { kind, ..abs }),
+        }
+    }
+
     /// A number.
     pub fn number(&mut self, value: u64) -> Sym {
         self.intern(Term::Number(value), Abs::number(Num::one(value)))
@@ -234,14 +251,14 @@ impl Arena {
             (AluOp::Lsh | AluOp::Rsh | AluOp::Arsh, None) => {
                 match (self.abs(a).as_number(), self.abs(b).as_number()) {
                     (Some(x), Some(y)) => self.number(isa::alu(Width::W32, op, x, y)),
-                    _ => self.intern(Term::Alu32(op, a, b), Abs::half(Width::W32)),
+                    _ => self.intern(Term::Alu32(op, a, b), Abs::half()),
                 }
             }
         }
     }
 
     fn alu64(&mut self, op: AluOp, mut a: Sym, mut b: Sym) -> Sym {
-        if commutes(op)
+        if op.commutes()
             && (self.abs(a).as_number().is_some(), a) > (self.abs(b).as_number().is_some(), b)
         {
             (a, b) = (b, a);
@@ -269,11 +286,14 @@ impl Arena {
             }
         }
         let c = self.abs(b).as_number()?;
-        let num = self.abs(a).num;
+        let Abs { num, .. } = self.abs(a);
+        // What may be a pointer is a number afterwards, unless the operation is one of `c == 0`.
+        let is_number = self.abs(a).is_number();
         match op {
             AluOp::Add | AluOp::Sub | AluOp::Or | AluOp::Xor if c == 0 => Some(a),
             AluOp::Lsh | AluOp::Rsh | AluOp::Arsh if c & 63 == 0 => Some(a),
             AluOp::Mul | AluOp::Div | AluOp::SDiv if c == 1 => Some(a),
+            AluOp::Mod | AluOp::SMod if c == 0 => Some(a),
             AluOp::Sub => {
                 let negated = self.number(c.wrapping_neg());
                 Some(self.alu64(AluOp::Add, a, negated))
@@ -286,7 +306,8 @@ impl Arena {
                 }
                 _ => None,
             },
-            AluOp::And if num.possible_bits() & !c == 0 => Some(a),
+            AluOp::And if c == u64::MAX => Some(a),
+            AluOp::And if num.possible_bits() & !c == 0 && is_number => Some(a),
             AluOp::And => match self.term(a) {
                 Term::Alu(AluOp::And, x, y) => {
                     let inner = self.abs(y).as_number()?;
@@ -299,7 +320,7 @@ impl Arena {
                 }
                 _ => None,
             },
-            AluOp::Or if c & !num.certain_bits() == 0 => Some(a),
+            AluOp::Or if c & !num.certain_bits() == 0 && is_number => Some(a),
             AluOp::Mul | AluOp::Div | AluOp::Mod if c.is_power_of_two() => {
                 let (op, c) = match op {
                     AluOp::Mul => (AluOp::Lsh, u64::from(c.trailing_zeros())),
@@ -344,7 +365,7 @@ impl Arena {
                 Some(self.alu64(AluOp::Rsh, x, count))
             }
             (AluOp::Arsh, AluOp::Lsh) if by == count => {
-                if self.abs(x).num.fits_signed(64 - count) {
+                if self.abs(x).num.fits_signed(64 - count) && self.abs(x).is_number() {
                     return Some(x);
                 }
                 let size = match count {
@@ -362,7 +383,7 @@ impl Arena {
     /// The low bytes, sign-extended to 64 bits.
     pub fn sign_extend(&mut self, size: Size, a: Sym) -> Sym {
         let abs = self.abs(a);
-        if size == Size::DW || abs.num.fits_signed(size.bits()) {
+        if size == Size::DW || (abs.num.fits_signed(size.bits()) && abs.is_number()) {
             return a;
         }
         let a = self.extract(a, 0, size.bytes());
@@ -374,12 +395,12 @@ impl Arena {
         let a = self.extract(a, 0, size.bytes());
         let swaps = isa::swap(op, size, host, 1) != 1;
         if !swaps {
-            return a;
+            return self.taken_for(Kind::Number, a);
         }
         if let Term::Swap(inner, x) = self.term(a)
             && inner == size
         {
-            return x;
+            return self.taken_for(Kind::Number, x);
         }
         let num = self.abs(a).num.swapped(size, |value| isa::swap(op, size, host, value));
         self.intern(Term::Swap(size, a), Abs::number(num))
@@ -454,10 +475,6 @@ impl Arena {
             _ => (a, 0),
         }
     }
-}
-
-fn commutes(op: AluOp) -> bool {
-    matches!(op, AluOp::Add | AluOp::Mul | AluOp::Or | AluOp::And | AluOp::Xor)
 }
 
 #[cfg(test)]

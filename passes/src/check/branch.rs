@@ -11,7 +11,7 @@ use crate::check::value::{Abs, Base};
 use crate::check::walk::{Came, Position, Step, Walk};
 use crate::entity::{Block, Core, Inst};
 use crate::ir::{InstData, Op};
-use crate::isa::{Cond, Reg, Size, Width};
+use crate::isa::{Cond, Operand, Reg, Size, Width};
 
 /// Numbers below this are no addresses.
 const FIRST_ADDRESS: u64 = 4096;
@@ -24,6 +24,8 @@ pub struct Test {
     a: Sym,
     b: Sym,
     core: Option<Core>,
+    /// Whether the verifier takes it for a null check of the first operand.
+    null_check: bool,
 }
 
 /// A condition up to the ways to write it, and whether it is inverted.
@@ -53,7 +55,15 @@ impl Test {
         let Op::Branch { width, cond, dst, src, .. } = data.op else { return Ok(None) };
         let a = machine.read(state, side, dst)?;
         let b = machine.operand(state, side, src)?;
-        Ok(Some(Test { width, cond, a, b, core: data.core }))
+        let null_check =
+            width == Width::W64 && matches!(cond, Cond::Eq | Cond::Ne) && src == Operand::Imm(0);
+        Ok(Some(Test { width, cond, a, b, core: data.core, null_check }))
+    }
+
+    /// The condition as the other program has it too, which makes a null check of it as well
+    /// or not: only a null check that both make changes what the verifier takes a value for.
+    fn made_by(self, both: bool) -> Test {
+        Test { null_check: self.null_check && both, ..self }
     }
 
     /// Whether the condition holds, if that is known.
@@ -97,7 +107,9 @@ impl Test {
                 (Base::Any { .. }, Some(value)) if value < FIRST_ADDRESS => Base::Plain,
                 (base, _) => base,
             };
-            let learned = Abs { base, num, ..abs };
+            let is_null = self.null_check && sym == self.a && num.as_one() == Some(0);
+            let kind = if is_null { abs.kind.null() } else { abs.kind };
+            let learned = Abs { base, kind, num, ..abs };
             if learned != abs {
                 let learned = arena.opaque(learned);
                 state.rename(sym, learned);
@@ -179,6 +191,7 @@ impl Walk<'_> {
         }
         self.follow(&mut at, &mut state, here)?;
         let Some((there, ahead, other, same)) = self.same_test(&at, &state, &test)? else {
+            let test = test.made_by(self.pair.rewritten.is_none());
             for (holds, to) in [(true, target), (false, next)] {
                 if let Some(state) = test.edge(&mut self.machine.arena, &state, holds) {
                     self.arrive(at.clone(), Point::start(to), state)?;
@@ -186,6 +199,7 @@ impl Walk<'_> {
             }
             return Ok(());
         };
+        let test = test.made_by(other.test.null_check);
         at = there;
         at.moved = [true; 2];
         for (holds, to) in [(true, target), (false, next)] {
@@ -310,7 +324,9 @@ impl Walk<'_> {
         let test = test.map_err(|reason| self.refuse(Some(&at), Some(inst), reason))?;
         let edges: [(bool, Option<Block>); 2] = [(true, Some(target)), (false, data.next)];
         for (holds, to) in edges {
-            let (Some(to), Some(test)) = (to, &test) else { continue };
+            let (Some(to), Some(test)) = (to, test.map(|test| test.made_by(false))) else {
+                continue;
+            };
             if let Some(state) = test.edge(&mut self.machine.arena, &state, holds) {
                 let moved = [at.moved[ORIGINAL], true];
                 let next = Position { rewritten: Point::start(to), moved, ..at.clone() };

@@ -8,7 +8,7 @@ use crate::check::exec::Machine;
 use crate::check::num::Num;
 use crate::check::refusal::Reason;
 use crate::check::state::{ORIGINAL, REWRITTEN, State, anything, plain};
-use crate::check::value::{Abs, Base};
+use crate::check::value::{Abs, Base, Kind};
 use crate::entity::{EntityVec, Func};
 use crate::helpers::{Access, Arg, Extent, Helper, Indirect, Ret};
 use crate::ir::{InstData, Linkage, Op};
@@ -167,10 +167,8 @@ impl Machine<'_> {
     /// What a store that both programs did changes in known frames.
     fn stored(&mut self, state: &mut State, address: Sym, size: Size, value: Sym) {
         let (endian, len) = (self.endian(), size.bytes());
-        let deep = {
-            let base = self.arena.abs(value).base;
-            base.may_be_frame() || base.may_be_ctx()
-        };
+        let Abs { base, kind, .. } = self.arena.abs(value);
+        let deep = base.may_be_frame() || base.may_be_ctx();
         match self.arena.abs(address).base {
             Base::Frame { depth: 0, offset: Some(at) } if cells::in_frame(at, len) => {
                 for side in &mut state.sides {
@@ -178,7 +176,7 @@ impl Machine<'_> {
                 }
             }
             base @ (Base::Frame { depth: 0, .. } | Base::Within { depth: 0, .. }) => {
-                let content = self.written(deep);
+                let content = self.written(deep, kind);
                 let (_, low, high) = base.frame().unwrap_or((0, -FRAME, 0));
                 let bytes = (low, high.saturating_add(len.into()));
                 state.overwrite(&mut self.arena, endian, bytes, content);
@@ -313,7 +311,7 @@ impl Machine<'_> {
             self.both(state, regs, || Reason::Argument(regs[0]))?;
         }
         self.clobber_arguments(state);
-        self.fresh(state, Reg::R0, Abs::PLAIN);
+        self.fresh(state, Reg::R0, Abs::NUMBER);
         Ok(())
     }
 
@@ -425,7 +423,7 @@ impl Machine<'_> {
             _ if deep && base.may_be_frame() => state.overwrite_all(&mut self.arena, endian),
             Base::Frame { depth: 0, .. } | Base::Within { depth: 0, .. } => {
                 let (_, low, high) = base.frame().unwrap_or((0, -FRAME, 0));
-                let content = self.written(false);
+                let content = self.written(false, Kind::Number);
                 let bytes = (low, high.saturating_add(len));
                 state.overwrite(&mut self.arena, endian, bytes, content);
             }
@@ -488,7 +486,9 @@ impl Machine<'_> {
         let result = match helper.ret {
             Ret::Void => Abs::UNINIT,
             Ret::Length(number) => Abs::number(self.at_most(state, number)),
-            Ret::Integer | Ret::Ptr | Ret::PtrOrNull => Abs::PLAIN,
+            Ret::Integer => Abs::NUMBER,
+            Ret::Ptr => Abs::PLAIN,
+            Ret::PtrOrNull => Abs::OR_NULL,
         };
         self.clobber_arguments(state);
         self.fresh(state, Reg::R0, result);

@@ -8,9 +8,9 @@ use crate::check::num::Num;
 use crate::check::pair::Home;
 use crate::check::refusal::Reason;
 use crate::check::state::{ORIGINAL, REWRITTEN, State, plain};
-use crate::check::value::{Abs, Base};
+use crate::check::value::{Abs, Base, Kind};
 use crate::entity::{Core, Extern, Func};
-use crate::ir::{ExternValue, InstData, Op, Program};
+use crate::ir::{ExternValue, Function, InstData, Op, Program};
 use crate::isa::{self, AluOp, Endian, Imm64, Operand, Reg, Size, Width};
 
 /// Where 4-byte loads of a context give addresses: `data`, `data_end` and `data_meta` of
@@ -40,6 +40,9 @@ pub struct Machine<'a> {
     matched: usize,
     /// What the original has read uninitialised in the same stretch.
     uninit: Vec<Sym>,
+    /// Whether code casts pointers into arenas: whatever is computed of one is one
+    /// (`adjust_reg_min_max_vals` of the verifier).
+    arenas: bool,
 }
 
 impl<'a> Machine<'a> {
@@ -52,6 +55,7 @@ impl<'a> Machine<'a> {
             loaded: Vec::new(),
             matched: 0,
             uninit: Vec::new(),
+            arenas: program.funcs.values().any(has_casts),
         }
     }
 
@@ -153,11 +157,17 @@ impl<'a> Machine<'a> {
         let (dst, value) = match data.op {
             Op::Alu { width, op, dst, src } => {
                 let (a, b) = (self.read(state, side, dst)?, self.operand(state, side, src)?);
-                (dst, self.arena.alu(width, op, a, b))
+                let value = self.arena.alu(width, op, a, b);
+                let numbers = [a, b].iter().all(|&sym| self.arena.abs(sym).is_number());
+                match self.arenas && !numbers {
+                    true => (dst, self.arena.taken_for(Kind::Unknown, value)),
+                    false => (dst, value),
+                }
             }
             Op::Neg { width, dst } => {
                 let (zero, a) = (self.arena.number(0), self.read(state, side, dst)?);
-                (dst, self.arena.alu(width, AluOp::Sub, zero, a))
+                let value = self.arena.alu(width, AluOp::Sub, zero, a);
+                (dst, self.arena.taken_for(Kind::Number, value))
             }
             Op::Mov { width, dst, src } => {
                 let a = self.operand(state, side, src)?;
@@ -343,14 +353,20 @@ impl<'a> Machine<'a> {
 
     /// What a load from memory that is not known can give.
     pub fn loaded_abs(&self, base: Base, size: Size) -> Abs {
+        let read_only = |section| self.program.sections.get(section).is_some_and(|s| s.read_only);
+        // Only 8 bytes can be a pointer.
         let narrow = Abs::number(Num::of_size(size));
+        let kind = if size == Size::DW { Kind::Unknown } else { Kind::Number };
         match (base, size) {
             (Base::Any { frame: true, .. }, Size::W | Size::DW) => Abs::ANY,
             (Base::Frame { .. } | Base::Within { .. }, Size::DW) => Abs::ANY,
             (Base::Any { ctx: true, .. }, Size::W | Size::DW) => Abs::PLAIN,
             (Base::Ctx(at), Size::W) if CONTEXT_ADDRESSES.contains(&at) => Abs::PLAIN,
-            (Base::OneOf { .. }, _) => Abs::number(self.load_one_of(base, size)),
-            (Base::Section { section, offset: Some(at) }, _) => {
+            (Base::OneOf { section, .. }, _) if read_only(section) => {
+                Abs::number(self.load_one_of(base, size))
+            }
+            (Base::Section { section, offset: None }, _) if read_only(section) => narrow,
+            (Base::Section { section, offset: Some(at) }, _) if read_only(section) => {
                 let known = self.program.sections.get(section);
                 match known.and_then(|s| s.load(at, size, self.program.endian)) {
                     Some((value, mask)) => {
@@ -359,7 +375,7 @@ impl<'a> Machine<'a> {
                     None => narrow,
                 }
             }
-            _ => narrow,
+            _ => Abs { kind, ..narrow },
         }
     }
 
@@ -412,8 +428,24 @@ impl<'a> Machine<'a> {
         state.sides.len() < 2 || state.reg(ORIGINAL, reg) == state.reg(REWRITTEN, reg)
     }
 
-    /// What so many bytes of a frame hold that something outside of this function wrote.
-    pub fn written(&self, deep: bool) -> impl Fn(i64, u32) -> Abs + use<> {
-        move |_, len| if deep { crate::check::state::anything(len) } else { plain(len) }
+    /// What so many bytes of a frame hold that something outside of this function wrote, or a
+    /// store of a value of this kind.
+    pub fn written(&self, deep: bool, kind: Kind) -> impl Fn(i64, u32) -> Abs + use<> {
+        move |_, len| match deep {
+            true => crate::check::state::anything(len),
+            false if len < 8 => plain(len),
+            false => Abs { kind, ..plain(len) },
+        }
+    }
+}
+
+/// Whether code of a function casts between address spaces, or may.
+fn has_casts(function: &Function) -> bool {
+    fn casts<T>(op: &isa::Op<T>) -> bool {
+        matches!(op, isa::Op::AddrSpaceCast { .. })
+    }
+    match &function.opaque {
+        Some(body) => body.items.iter().any(|item| item.op.as_ref().is_none_or(casts)),
+        None => function.insts().any(|(_, inst)| casts(function.op(inst))),
     }
 }

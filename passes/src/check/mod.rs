@@ -23,7 +23,10 @@
 //! 4. *Initialised*: no instruction of the rewritten function reads a register or a frame byte
 //!    that can be uninitialised, unless the original reads the same there.
 //! 5. *Progress*: neither goes round without end while the other stands still.
-//! 6. *References*: what an instruction names (map, section, function, extern), its
+//! 6. *Kinds*: where the two must hold the same, the verifier takes it for the same: a number of
+//!    the original is not something that may be a pointer in the rewritten function, nor the
+//!    other way round, though both be 0.
+//! 7. *References*: what an instruction names (map, section, function, extern), its
 //!    relocation and its CO-RE record are those of the instruction it stands for. Functions
 //!    that are named or entered have code; functions that are carried untouched are untouched.
 //!
@@ -35,7 +38,9 @@
 //! program holds the value of its symbol, and terms over symbols are as their operations say.
 //! So two places with one symbol are equal, whichever program they are in. What is known of
 //! the value of a symbol ([`Abs`](value::Abs)) is a set of numbers (bits, unsigned and signed
-//! interval), what it can be the address of, and whether it can be uninitialised.
+//! interval), what it can be the address of, what the verifier takes it for
+//! ([`Kind`](value::Kind)), and whether it can be uninitialised. A value is its 64 bits and its
+//! kind, so two places with one symbol are of one kind, too.
 //!
 //! Rules, instruction by instruction:
 //!
@@ -65,6 +70,15 @@
 //!   program, and the callee is proven with that; if one can be a frame address, both frames
 //!   are equal. The callee is entered with the join of all its calls, and gives back the join
 //!   of its returns: what `r0` can be, and what it can have written to its callers' frames.
+//! - *kinds*: immediates, loads of less than 8 bytes but for those fields of the context, loads of
+//!   read-only data, what helpers return as integers, what something outside of the function
+//!   wrote to a frame, moves of 32 bits and extensions, negations and swaps are numbers. So are
+//!   results of operations, but for sums and differences with what may be a pointer, and, in
+//!   programs that cast pointers into arenas, all operations with it. What a helper gives that
+//!   may be null is a number where a null check of 64 bits that both programs make finds null.
+//!   Everything else may be a pointer. An equation of numbers that would make a number and what
+//!   may be a pointer one symbol (`x & m` is `x`, if all bits of `x` are in `m`) holds only for
+//!   numbers.
 //! - *instruction with an unresolved CO-RE record*: an unknown function of its operands.
 //! - *conditional jump*: if what is known decides it, control goes on there. Otherwise the
 //!   rewritten function must come to a jump on the same condition (up to operand order,
@@ -88,6 +102,8 @@
 //!   and reloads, or came back from a function that got one, not from other memory and not by
 //!   other arithmetic; a helper, kfunc or global function accesses frames only at and above
 //!   the addresses that it is given, or as [`helpers`](crate::helpers) says.
+//! - It refuses pointers as operands of operations other than sums and differences, or takes the
+//!   result for a number; a pointer that is put together from parts is never followed.
 //! - The context is an address, and 4-byte loads from it give an address only where the kernel
 //!   has `data`, `data_end` and `data_meta`.
 //! - A load can be left out: it has no effect but its result.

@@ -8,7 +8,7 @@
 
 use crate::check::arena::{Arena, FastMap, Sym};
 use crate::check::cells::{self, Cells, FRAME};
-use crate::check::value::{Abs, Base};
+use crate::check::value::{Abs, Base, Kind};
 use crate::isa::{Endian, Reg};
 
 /// The original's side of a state.
@@ -168,9 +168,13 @@ impl State {
         let held = self.clone();
         let content = |arena: &mut Arena, at: i64, len: u32| {
             let old = held.sides.first().and_then(|s| s.frame.read(arena, endian, (at, len), true));
-            let base = old.map_or(Base::Plain, |sym| arena.abs(sym).base);
+            let old = old.map_or(Abs::UNINIT, |sym| arena.abs(sym));
             let new = content(at, len);
-            if base == Base::Plain { new } else { new.join(&Abs { base, ..new }, false) }
+            let (base, kind) = (old.base, if len < 8 { Kind::Number } else { old.kind });
+            if base == Base::Plain && kind == Kind::Number {
+                return new;
+            }
+            new.join(&Abs { base, kind, ..new }, false)
         };
         self.replace(arena, endian, (at, end), content);
     }

@@ -1,12 +1,13 @@
 //! What is known of one value, whichever program holds it.
 //!
-//! A value is a 64-bit number ([`Num`]) with what it can be the address of ([`Base`]), and
-//! whether it can be uninitialised. Order: inclusion; join is that of the parts.
+//! A value is a 64-bit number ([`Num`]) with what it can be the address of ([`Base`]), what the
+//! verifier takes it for ([`Kind`]), and whether it can be uninitialised. Order: inclusion; join
+//! is that of the parts.
 
 use crate::check::cells::FRAME;
 use crate::check::num::Num;
 use crate::entity::{Extern, Func, Map, Section};
-use crate::isa::{AluOp, Width};
+use crate::isa::AluOp;
 
 /// Addresses that [`Base::OneOf`] can hold.
 pub const MANY: usize = 4;
@@ -229,11 +230,35 @@ impl Base {
     }
 }
 
+/// What the verifier takes a value for. Order: `Number` below `OrNull` below `Unknown`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A number.
+    Number,
+    /// A number, or what a helper gave that may be null: a number once a null check shows that
+    /// it is (`mark_ptr_or_null_reg` of the verifier).
+    OrNull,
+    /// A number or a pointer.
+    Unknown,
+}
+
+impl Kind {
+    /// The kind where a null check has found null.
+    pub fn null(self) -> Kind {
+        match self {
+            Kind::Number | Kind::OrNull => Kind::Number,
+            Kind::Unknown => Kind::Unknown,
+        }
+    }
+}
+
 /// What is known of one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abs {
     /// What it can be the address of.
     pub base: Base,
+    /// What the verifier takes it for.
+    pub kind: Kind,
     /// What it can be as a number.
     pub num: Num,
     /// Whether it can be uninitialised: what the verifier refuses to have read.
@@ -242,19 +267,22 @@ pub struct Abs {
 
 impl Abs {
     /// Any number, or an address that is neither in a known frame nor the context.
-    pub const PLAIN: Abs = Abs { base: Base::Plain, num: Num::ALL, uninit: false };
+    pub const PLAIN: Abs =
+        Abs { base: Base::Plain, kind: Kind::Unknown, num: Num::ALL, uninit: false };
     /// Anything.
-    pub const ANY: Abs =
-        Abs { base: Base::Any { frame: true, ctx: true }, num: Num::ALL, uninit: false };
+    pub const ANY: Abs = Abs { base: Base::Any { frame: true, ctx: true }, ..Abs::PLAIN };
     /// Anything but an address in a known frame.
-    pub const CONTEXT: Abs =
-        Abs { base: Base::Any { frame: false, ctx: true }, num: Num::ALL, uninit: false };
+    pub const CONTEXT: Abs = Abs { base: Base::Any { frame: false, ctx: true }, ..Abs::PLAIN };
+    /// What a helper gives that may be null.
+    pub const OR_NULL: Abs = Abs { kind: Kind::OrNull, ..Abs::PLAIN };
+    /// Any number.
+    pub const NUMBER: Abs = Abs { kind: Kind::Number, ..Abs::PLAIN };
     /// Nothing that may be read.
-    pub const UNINIT: Abs = Abs { base: Base::Plain, num: Num::ALL, uninit: true };
+    pub const UNINIT: Abs = Abs { uninit: true, ..Abs::NUMBER };
 
     /// One of a set of numbers.
     pub fn number(num: Num) -> Abs {
-        Abs { base: Base::Plain, num, uninit: false }
+        Abs { num, ..Abs::NUMBER }
     }
 
     /// An address.
@@ -268,12 +296,18 @@ impl Abs {
             | Base::Func(_) => Num::range(1, u64::MAX),
             Base::Plain | Base::Extern { .. } | Base::Ctx(_) | Base::Any { .. } => Num::ALL,
         };
-        Abs { base, num, uninit: false }
+        Abs { base, num, ..Abs::PLAIN }
     }
 
-    /// The number, if it is only one.
+    /// The number, if it is only one, and one for the verifier.
     pub fn as_number(&self) -> Option<u64> {
-        self.num.as_one().filter(|_| self.base == Base::Plain && !self.uninit)
+        let is_number = self.base == Base::Plain && self.is_number() && !self.uninit;
+        self.num.as_one().filter(|_| is_number)
+    }
+
+    /// Whether the verifier can take it for nothing but a number.
+    pub fn is_number(&self) -> bool {
+        self.kind == Kind::Number
     }
 
     /// Whether there is only one such value.
@@ -285,13 +319,16 @@ impl Abs {
     pub fn join(&self, other: &Abs, widen: bool) -> Abs {
         Abs {
             base: self.base.join(other.base, widen),
+            kind: self.kind.max(other.kind),
             num: if widen { self.num.widen(&other.num) } else { self.num.join(&other.num) },
             uninit: self.uninit || other.uninit,
         }
     }
 
-    /// What `a op b` can be at 64 bits. As the verifier has it (`adjust_ptr_min_max_vals`),
-    /// only addition and subtraction make an address from an address.
+    /// What `a op b` can be at 64 bits; a number for the verifier, but for sums and differences
+    /// with what may be none. As the verifier has it (`adjust_ptr_min_max_vals`),
+    /// only addition and subtraction make an address from an address; other operations can
+    /// leave an address in a frame as it is.
     pub fn alu64(op: AluOp, a: &Abs, b: &Abs) -> Abs {
         let plain = |abs: &Abs| abs.base == Base::Plain;
         let base = match op {
@@ -299,6 +336,13 @@ impl Abs {
             AluOp::Add if plain(a) => b.base.moved(&a.num, false),
             AluOp::Sub if plain(b) => a.base.moved(&b.num, true),
             AluOp::Add | AluOp::Sub => a.base.either(b.base),
+            // Parts of an address.
+            AluOp::Lsh | AluOp::Rsh | AluOp::Arsh if b.as_number().is_some() => Base::Plain,
+            AluOp::And if b.num.max() <= u32::MAX.into() => Base::Plain,
+            _ if a.base.frame().is_some() || b.base.frame().is_some() => a.base.either(b.base),
+            AluOp::And | AluOp::Or if a.base.may_be_frame() && b.base.may_be_frame() => {
+                a.base.either(b.base)
+            }
             AluOp::Mul
             | AluOp::Div
             | AluOp::SDiv
@@ -314,15 +358,15 @@ impl Abs {
         let num = Num::alu64(op, &a.num, &b.num);
         let address = Abs::address(base);
         let num = if base == Base::Plain || address.num == Num::ALL { num } else { address.num };
-        Abs { base, num, uninit: false }
+        let sum = matches!(op, AluOp::Add | AluOp::Sub);
+        let is_number = base == Base::Plain && (!sum || (a.is_number() && b.is_number()));
+        let kind = if is_number { Kind::Number } else { Kind::Unknown };
+        Abs { base, kind, num, uninit: false }
     }
 
     /// What a 32-bit operation without a rule of its own can give.
-    pub fn half(width: Width) -> Abs {
-        match width {
-            Width::W32 => Abs::number(Num::range(0, u32::MAX.into())),
-            Width::W64 => Abs::PLAIN,
-        }
+    pub fn half() -> Abs {
+        Abs::number(Num::range(0, u32::MAX.into()))
     }
 
     /// The same value seen from a function that is called: frames are one further away.

@@ -109,6 +109,30 @@ pub enum AluOp {
     Arsh,
 }
 
+impl AluOp {
+    /// Whether `a op b` is `b op a`.
+    pub fn commutes(self) -> bool {
+        matches!(self, AluOp::Add | AluOp::Mul | AluOp::Or | AluOp::And | AluOp::Xor)
+    }
+
+    /// Whether `x op by` is `x` for every `x` of 64 bits.
+    pub fn is_identity(self, by: u64) -> bool {
+        match self {
+            AluOp::Add
+            | AluOp::Sub
+            | AluOp::Or
+            | AluOp::Xor
+            | AluOp::Lsh
+            | AluOp::Rsh
+            | AluOp::Arsh
+            | AluOp::Mod
+            | AluOp::SMod => by == 0,
+            AluOp::Mul | AluOp::Div | AluOp::SDiv => by == 1,
+            AluOp::And => by == u64::MAX,
+        }
+    }
+}
+
 /// A register or a 32-bit immediate, which 64-bit operations sign-extend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operand {

@@ -3,7 +3,8 @@
 //! addresses and constants that the register holds.
 //!
 //! What is known of the operand is what the verifier derives from the same code (see
-//! [`number`](crate::analysis::number)), so it loses nothing with the instruction.
+//! [`number`](crate::analysis::number)), so it loses nothing with the instruction. What it may
+//! not know, or knows of a number where it may have a pointer, is not used.
 
 use crate::analysis::constants::Facts;
 use crate::analysis::number::Number;
@@ -80,7 +81,11 @@ fn simplified(data: &InstData, before: &State) -> Option<Op> {
             }
             match (width, value) {
                 (Width::W64, _) => Some(itself(dst)),
-                (Width::W32, Value::Number(n)) if is_zero_extended(&n) => Some(itself(dst)),
+                (Width::W32, Value::Number(n))
+                    if is_zero_extended(&n) && !before.is_unsure(dst) =>
+                {
+                    Some(itself(dst))
+                }
                 (Width::W32, _) => Some(Op::Mov { width: Width::W32, dst, src: Operand::Reg(dst) }),
             }
         }
@@ -91,7 +96,11 @@ fn simplified(data: &InstData, before: &State) -> Option<Op> {
             _ => None,
         },
         Op::MovSx { width, from, dst, src } => match before.reg(src) {
-            Value::Number(n) if fits_signed(&n, from) && (width == Width::W64 || n.smin >= 0) => {
+            Value::Number(n)
+                if fits_signed(&n, from)
+                    && (width == Width::W64 || n.smin >= 0)
+                    && !before.is_unsure(src) =>
+            {
                 Some(Op::Mov { width: Width::W64, dst, src: Operand::Reg(src) })
             }
             _ => None,
@@ -115,20 +124,9 @@ fn holds(before: &State, dst: Reg, imm: Imm64) -> bool {
     }
 }
 
-/// `x op imm` is `x` for every `x`.
+/// `x op imm` is `x` for every `x`. Kernels refuse a remainder by 0.
 fn is_identity(op: AluOp, imm: i32) -> bool {
-    match op {
-        AluOp::Add
-        | AluOp::Sub
-        | AluOp::Or
-        | AluOp::Xor
-        | AluOp::Lsh
-        | AluOp::Rsh
-        | AluOp::Arsh => imm == 0,
-        AluOp::Mul | AluOp::Div | AluOp::SDiv => imm == 1,
-        AluOp::And => imm == -1,
-        AluOp::Mod | AluOp::SMod => false,
-    }
+    !matches!(op, AluOp::Mod | AluOp::SMod) && op.is_identity(i64::from(imm) as u64)
 }
 
 /// `x op imm` is `x` because of what is known of `x`.
@@ -165,7 +163,7 @@ fn is_shift_pair(first: &Op, second: &Op, before: &State) -> bool {
         return false;
     };
     let Value::Number(n) = before.reg(*a) else { return false };
-    if a != b || left != right || !(1..64).contains(left) {
+    if a != b || left != right || !(1..64).contains(left) || before.is_unsure(*a) {
         return false;
     }
     match op {

@@ -137,7 +137,9 @@ impl Patch {
                 if let Some(taken) = decide(state, width, cond, dst, src) {
                     let to = if taken { Some(target) } else { function.block(block).next };
                     let known = match state.reg(dst).as_constant() {
-                        Some(value) if state.is_unsure(dst) => Some(load_constant(dst, value)),
+                        Some(value) if state.is_unsure_number(dst) => {
+                            Some(load_constant(dst, value))
+                        }
                         _ => None,
                     };
                     let known = known.filter(|op| op.slots() == 1);
@@ -249,7 +251,8 @@ fn constant_result(data: &InstData, after: &State) -> Option<(Op, u64)> {
         | Op::MayGoto { .. }
         | Op::GotoX { .. } => return None,
     };
-    let value = after.reg(dst).as_constant()?;
+    // A number in the place of a pointer could not be followed, nor be an argument.
+    let value = after.reg(dst).as_constant().filter(|_| after.kind(dst).is_number())?;
     let op = load_constant(dst, value);
     if let Op::Mov { width: Width::W32, src: Operand::Imm(imm), .. } = data.op
         && u64::from(imm as u32) == value
@@ -272,17 +275,18 @@ fn load_source(before: &State, base: Reg, off: i16) -> Option<LoadSource> {
     }
 }
 
-/// The instruction with a constant register operand as an immediate.
+/// The instruction with a constant register operand as an immediate. What may be a pointer to
+/// the verifier stays in its register: sums, differences and comparisons with it are others.
 fn immediate_operand(op: Op, before: &State) -> Option<Op> {
     let imm = |src: Operand, width: Width| match src {
-        Operand::Reg(reg) => {
+        Operand::Reg(reg) if before.kind(reg).is_number() => {
             let value = before.reg(reg).as_constant()?;
             match width {
                 Width::W32 => Some(value as u32 as i32),
                 Width::W64 => i32::try_from(value as i64).ok(),
             }
         }
-        Operand::Imm(_) => None,
+        Operand::Reg(_) | Operand::Imm(_) => None,
     };
     match op {
         Op::Alu { width, op, dst, src } => {

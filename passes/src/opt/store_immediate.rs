@@ -1,7 +1,8 @@
 //! Stores of constants as immediates, where the kernel takes and tracks them.
 //!
 //! `*(size *)(r10 - 8) = imm` leaves a constant that the verifier knows only since 6.3, and
-//! stores of immediates to the context were refused before; so only objects that have such
+//! stores of immediates to the context were refused before. What may be a pointer to the
+//! verifier is stored from its register, so that a load gives it back. So only objects that have such
 //! stores already (cpu v4) get them, and never through what may be the context.
 
 use crate::analysis::constants::Facts;
@@ -23,6 +24,7 @@ pub fn collect(program: &Program, facts: &Facts, func: Func, block: Block) -> Ve
             && !before.reg(base).may_be_ctx()
             && let Some(value) = before.reg(src).as_constant()
             && let Some(imm) = immediate(size, value)
+            && (size != Size::DW || before.kind(src).is_number())
         {
             replace.push((inst, Op::Store { size, base, off, src: Operand::Imm(imm) }));
         }

@@ -34,7 +34,7 @@ pub fn collect(program: &Program, facts: &Facts, func: Func) -> Vec<Thread> {
             let [inst] = data.insts.as_slice() else { return };
             if let Op::Branch { width, cond, dst, src, target } = *function.op(*inst)
                 && function.inst(*inst).core.is_none()
-                && !state.is_unsure(dst)
+                && !state.is_unsure_number(dst)
                 && let Some(taken) = decide(state, width, cond, dst, src)
                 && let Some(to) = if taken { Some(target) } else { data.next }
                 && to != over
