@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use bpfold_passes::check;
 use bpfold_passes::entity::{Block, Func, Inst};
-use bpfold_passes::interp;
-use bpfold_passes::ir::{self, Function, InstData, Op, Program};
+use bpfold_passes::interp::{self, MapShape};
+use bpfold_passes::ir::{self, Function, InstData, Linkage, Op, Program};
 use bpfold_passes::isa::{AluOp, AtomicOp, Callee, Imm64, Operand, Reg, Size, Width};
 use bpfold_passes::pass::{self, Options};
 use bpfold_passes::testing::{Case, FUEL};
@@ -21,6 +21,9 @@ use common::{number, with_origins};
 
 /// Inputs on which an accepted program is compared with the original.
 const INPUTS: u64 = 24;
+
+/// Choices of each damage at each place of the cases of rules.
+const CHOICES: u64 = 2;
 
 /// A way to damage a function: what becomes of the instruction at a position of a block, with
 /// a number to choose by. None if it does not apply there.
@@ -429,8 +432,23 @@ fn doubled_call(f: &mut Function, block: Block, at: usize, _: u64) -> Option<()>
     Some(())
 }
 
+/// Whether a damaged program keeps the rules of the IR, but for the functions that were removed.
+fn keeps_rules(original: &Program, mut copy: Program) -> bool {
+    for (func, function) in original.funcs.iter() {
+        if copy.funcs[func].layout().is_empty() {
+            copy.funcs[func] = function.clone();
+        }
+    }
+    ir::verify(&copy).is_ok()
+}
+
 /// A damaged copy of a program, if the damage applies somewhere.
-fn damaged(program: &Program, damage: Damage, choice: u64) -> Option<(Program, Func)> {
+fn damaged(
+    original: &Program,
+    program: &Program,
+    damage: Damage,
+    choice: u64,
+) -> Option<(Program, Func)> {
     let mut places = Vec::new();
     for (func, function) in program.funcs.iter() {
         for &block in function.layout() {
@@ -443,7 +461,7 @@ fn damaged(program: &Program, damage: Damage, choice: u64) -> Option<(Program, F
     for &(func, block, at) in after.iter().chain(before) {
         let mut copy = program.clone();
         let applied = damage(&mut copy.funcs[func], block, at, choice / 7);
-        if applied.is_some() && ir::verify(&copy).is_ok() && copy.funcs != program.funcs {
+        if applied.is_some() && copy.funcs != program.funcs && keeps_rules(original, copy.clone()) {
             return Some((copy, func));
         }
     }
@@ -468,6 +486,63 @@ fn behaves_the_same(case: &Case, original: &Program, other: &Program, seed: u64)
     })
 }
 
+/// Every damage at every place of a program, each with some choices.
+fn all_damages(original: &Program, program: &Program) -> Vec<(&'static str, Program)> {
+    let mut all = Vec::new();
+    for (func, function) in program.funcs.iter() {
+        for &block in function.layout() {
+            for at in 0..function.block(block).insts.len() {
+                for ((kind, damage), choice) in
+                    KINDS.iter().flat_map(|k| (0..CHOICES).map(move |c| (k, c)))
+                {
+                    let mut copy = program.clone();
+                    let applied = damage(&mut copy.funcs[func], block, at, choice * 5 + 1);
+                    if applied.is_some()
+                        && copy.funcs != program.funcs
+                        && keeps_rules(original, copy.clone())
+                    {
+                        all.push((*kind, copy));
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+/// The cases of the checker's rules are proven, and damaged in every way at every place.
+#[test]
+fn damage_of_the_cases_of_rules_is_refused() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/filetests/prove");
+    let mut files: Vec<_> = std::fs::read_dir(root).unwrap().map(|f| f.unwrap().path()).collect();
+    files.sort();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let input = text.split("\n; ---\n").next().unwrap_or_default();
+        let original = with_origins(bpfold_passes::text::parse(input).unwrap());
+        let (entry, _) = original.funcs.iter().find(|(_, f)| f.linkage == Linkage::Entry).unwrap();
+        let mut rewritten = original.clone();
+        pass::fold(&mut rewritten, &Options::default()).unwrap();
+        let roots = check::roots(&original);
+        assert_eq!(check::check(&original, &rewritten, &roots), [], "{}", file.display());
+        let maps = original.maps.keys().map(|_| MapShape { key_size: 4, value_size: 8 }).collect();
+        let case = Case { program: original.clone(), entry, maps };
+        let mut refused = 0;
+        let damages = all_damages(&original, &rewritten);
+        for (i, (kind, copy)) in damages.iter().enumerate() {
+            let refusals = check::check(&original, copy, &roots);
+            refused += usize::from(!refusals.is_empty());
+            assert!(
+                !refusals.is_empty() || behaves_the_same(&case, &original, copy, i as u64),
+                "{}, {kind}:\n{}",
+                file.display(),
+                common::print(copy, entry)
+            );
+        }
+        assert!(refused * 2 > damages.len(), "{}: {refused}", file.display());
+    }
+}
+
 #[test]
 fn damage_is_refused() {
     let (first, cases) = (number("BPFOLD_SEED", 0), number("BPFOLD_CASES", 16));
@@ -484,7 +559,9 @@ fn damage_is_refused() {
         }
         for (i, (kind, damage)) in KINDS.iter().enumerate() {
             let choice = (seed * 31 + i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
-            let Some((copy, func)) = damaged(&rewritten, *damage, choice) else { continue };
+            let Some((copy, func)) = damaged(&original, &rewritten, *damage, choice) else {
+                continue;
+            };
             let refusals = check::check(&original, &copy, &roots);
             let same = behaves_the_same(&case, &original, &copy, seed);
             let count = counts.entry(kind).or_default();

@@ -66,6 +66,17 @@ pub enum Term {
     Both(Sym, Sym, u32),
 }
 
+/// How deep terms are looked into for what they are made of.
+pub const MAX_TERM: u32 = 8;
+
+/// What becomes of a part of a term.
+pub enum Leaf {
+    /// This.
+    Is(Sym),
+    /// What becomes of its own parts; if it has none, the other, if that is known.
+    Inside(Option<Sym>),
+}
+
 /// A hasher for small keys of our own making.
 #[derive(Default)]
 pub struct FastHasher(u64);
@@ -152,6 +163,80 @@ impl Arena {
         let sym = self.push(term, *abs);
         self.index.insert(term, sym);
         Some(sym)
+    }
+
+    /// Whether a symbol is a term that can be computed again.
+    pub fn is_computed(&self, sym: Sym) -> bool {
+        match self.term(sym) {
+            Term::Alu(..)
+            | Term::Alu32(..)
+            | Term::SignExtend(..)
+            | Term::Swap(..)
+            | Term::Cast(..)
+            | Term::Kind(..)
+            | Term::Pseudo(..)
+            | Term::Relocated(..) => true,
+            Term::Opaque
+            | Term::Number(_)
+            | Term::Address(_)
+            | Term::Initial(..)
+            | Term::Part(..)
+            | Term::Both(..) => false,
+        }
+    }
+
+    /// The symbol with what it is made of replaced: `from` by `to`, which has the same value.
+    pub fn substitute(&mut self, sym: Sym, from: Sym, to: Sym) -> Sym {
+        let replace = |sym: Sym| match sym == from {
+            true => Leaf::Is(to),
+            // Terms are made after what they are made of.
+            false if sym < from => Leaf::Is(sym),
+            false => Leaf::Inside(Some(sym)),
+        };
+        self.map_operands(sym, MAX_TERM, &replace).unwrap_or(sym)
+    }
+
+    /// The symbol with what it is made of replaced by what `f` says, but for constants. None if `f`
+    /// has nothing to say of something that has no operands, or if the term is deep.
+    pub fn map_operands(&mut self, sym: Sym, depth: u32, f: &impl Fn(Sym) -> Leaf) -> Option<Sym> {
+        let term = self.term(sym);
+        if matches!(term, Term::Number(_) | Term::Address(_)) {
+            return Some(sym);
+        }
+        let leaf = match f(sym) {
+            Leaf::Is(mapped) => return Some(mapped),
+            Leaf::Inside(leaf) => leaf,
+        };
+        match term {
+            Term::Alu(op, x, y) => {
+                let depth = depth.checked_sub(1)?;
+                let (a, b) = (self.map_operands(x, depth, f)?, self.map_operands(y, depth, f)?);
+                Some(if (a, b) == (x, y) { sym } else { self.alu64(op, a, b) })
+            }
+            Term::Alu32(op, x, y) => {
+                let depth = depth.checked_sub(1)?;
+                let (a, b) = (self.map_operands(x, depth, f)?, self.map_operands(y, depth, f)?);
+                Some(if (a, b) == (x, y) { sym } else { self.alu32(op, a, b) })
+            }
+            Term::SignExtend(size, x) => {
+                let a = self.map_operands(x, depth.checked_sub(1)?, f)?;
+                Some(if a == x { sym } else { self.sign_extend(size, a) })
+            }
+            Term::Kind(kind, x) => {
+                let a = self.map_operands(x, depth.checked_sub(1)?, f)?;
+                let taken = if a == x { sym } else { self.taken_for(kind, a) };
+                (self.abs(taken).kind == kind).then_some(taken).or(leaf)
+            }
+            Term::Number(_) | Term::Address(_) => Some(sym),
+            Term::Opaque
+            | Term::Swap(..)
+            | Term::Cast(..)
+            | Term::Pseudo(..)
+            | Term::Relocated(..)
+            | Term::Initial(..)
+            | Term::Part(..)
+            | Term::Both(..) => leaf,
+        }
     }
 
     /// A value that no other is known to be equal to, unless there is only one such value.

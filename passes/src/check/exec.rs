@@ -4,6 +4,7 @@
 use crate::check::arena::{Arena, Sym};
 use crate::check::cells::{self, FRAME};
 use crate::check::context::Entry;
+use crate::check::loads::Loaded;
 use crate::check::num::Num;
 use crate::check::pair::Home;
 use crate::check::refusal::Reason;
@@ -17,15 +18,6 @@ use crate::isa::{self, AluOp, Endian, Imm64, Operand, Reg, Size, Width};
 /// `struct xdp_md` (0, 4, 8) and of `struct __sk_buff` (76, 80, 140).
 const CONTEXT_ADDRESSES: [i64; 6] = [0, 4, 8, 76, 80, 140];
 
-/// A load of the original from memory that is not known: what it gave.
-struct Loaded {
-    home: Home,
-    address: Sym,
-    size: Size,
-    core: Option<Core>,
-    value: Sym,
-}
-
 /// Executes instructions on symbols.
 pub struct Machine<'a> {
     /// The original program: its tables are those of both.
@@ -34,11 +26,7 @@ pub struct Machine<'a> {
     pub arena: Arena,
     /// Functions whose address is taken or that are called, with the states they start in.
     pub entered: Vec<(Func, Option<Entry>)>,
-    /// The loads of the original since the last event or the last pair of points; each stands
-    /// for at most one of the rewritten program, in the same order.
-    loaded: Vec<Loaded>,
-    matched: usize,
-    /// What the original has read uninitialised in the same stretch.
+    /// What the original has read uninitialised since the last event or in the same block.
     uninit: Vec<Sym>,
     /// Whether code casts pointers into arenas: whatever is computed of one is one
     /// (`adjust_reg_min_max_vals` of the verifier).
@@ -48,14 +36,13 @@ pub struct Machine<'a> {
 impl<'a> Machine<'a> {
     /// A machine for one function.
     pub fn new(program: &'a Program) -> Machine<'a> {
+        let arenas = program.funcs.values().any(has_casts);
         Machine {
             program,
             arena: Arena::default(),
             entered: Vec::new(),
-            loaded: Vec::new(),
-            matched: 0,
             uninit: Vec::new(),
-            arenas: program.funcs.values().any(has_casts),
+            arenas,
         }
     }
 
@@ -64,10 +51,8 @@ impl<'a> Machine<'a> {
         self.program.endian
     }
 
-    /// Memory can be another from here on: loads before do not stand for loads after.
-    pub fn forget_loads(&mut self) {
-        self.loaded.clear();
-        self.matched = 0;
+    /// What was read uninitialised before does not excuse what is read from here on.
+    pub fn forget_uninit(&mut self) {
         self.uninit.clear();
     }
 
@@ -191,10 +176,10 @@ impl<'a> Machine<'a> {
                 let value = self.load(state, side, (address, size, data.core), home)?;
                 (dst, if signed { self.arena.sign_extend(size, value) } else { value })
             }
-            Op::LdImm64 { dst, imm } => (dst, self.imm64(imm)),
+            Op::LdImm64 { dst, imm } => (dst, self.imm64(imm, side + 1 == state.sides.len())),
             Op::Store { size, base, off, src } => {
                 let value = self.operand(state, side, src)?;
-                let value = self.arena.extract(value, 0, size.bytes());
+                let value = state.facts.resolve(self.arena.extract(value, 0, size.bytes()));
                 let address = self.address(state, side, base, off)?;
                 let endian = self.endian();
                 if let Base::Frame { offset: Some(at), .. } = self.arena.abs(address).base
@@ -216,6 +201,7 @@ impl<'a> Machine<'a> {
             | Op::MayGoto { .. }
             | Op::GotoX { .. } => return Err(Reason::Unsupported("the instruction")),
         };
+        let value = state.facts.resolve(value);
         state.set(side, dst, value);
         Ok(())
     }
@@ -242,7 +228,8 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn imm64(&mut self, imm: Imm64) -> Sym {
+    /// What `ldimm64` gives; `stays`: the instruction is one of the rewritten program.
+    fn imm64(&mut self, imm: Imm64, stays: bool) -> Sym {
         match imm {
             Imm64::Const(value) => self.arena.number(value),
             Imm64::Section { section, offset } => {
@@ -250,7 +237,11 @@ impl<'a> Machine<'a> {
             }
             Imm64::Map(map) => self.arena.address(Base::Map(map)),
             Imm64::Func(func) => {
-                self.entered.push((func, None));
+                // Who enters the function has its address, the same in both programs: the
+                // rewritten program has made it, too.
+                if stays {
+                    self.entered.push((func, None));
+                }
                 self.arena.address(Base::Func(func))
             }
             Imm64::Extern(ext) => match self.program.externs.get(ext).map(|e| &e.value) {
@@ -267,7 +258,7 @@ impl<'a> Machine<'a> {
     /// What a load gives, zero-extended.
     fn load(
         &mut self,
-        state: &State,
+        state: &mut State,
         side: usize,
         (address, size, core): (Sym, Size, Option<Core>),
         home: Option<Home>,
@@ -286,7 +277,7 @@ impl<'a> Machine<'a> {
             };
             let value = self.arena.opaque(abs);
             if let Some(home) = home {
-                self.loaded.push(Loaded { home, address, size, core, value });
+                state.loads.push(Loaded { home, address, size, core, value });
             }
             return Ok(value);
         }
@@ -301,15 +292,7 @@ impl<'a> Machine<'a> {
                 return Err(Reason::Frame { offset });
             }
         }
-        let candidates = || self.loaded.iter().enumerate().skip(self.matched);
-        let same = |l: &Loaded| (l.address, l.size, l.core) == (address, size, core);
-        let found = candidates()
-            .find(|(_, l)| same(l) && Some(l.home) == home)
-            .or_else(|| candidates().find(|(_, l)| same(l)))
-            .map(|(i, l)| (i, l.value));
-        let (i, value) = found.ok_or(Reason::ExtraLoad)?;
-        self.matched = i + 1;
-        Ok(value)
+        state.loads.take(address, size, core, home).ok_or(Reason::ExtraLoad)
     }
 
     /// What a load from a known frame, or of final bytes, gives.

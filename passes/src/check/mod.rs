@@ -80,15 +80,28 @@
 //!   may be a pointer one symbol (`x & m` is `x`, if all bits of `x` are in `m`) holds only for
 //!   numbers.
 //! - *instruction with an unresolved CO-RE record*: an unknown function of its operands.
-//! - *conditional jump*: if what is known decides it, control goes on there. Otherwise the
-//!   rewritten function must come to a jump on the same condition (up to operand order,
-//!   inversion and width), and both go the same way; or it has none there and must agree with
-//!   the original on both ways. Each way learns what the comparison says of its operands.
+//! - *conditional jump*: if what is known of the operands, or a test made on the way
+//!   ([`facts`]), decides it, control goes on there. Otherwise the rewritten function must come
+//!   to a jump on the same condition (up to operand order, inversion and width), and both go the
+//!   same way; or it has none there and must agree with the original on both ways. Each way
+//!   learns what the comparison says of its operands, and keeps its outcome. An operand of which
+//!   more is known has a new symbol in all places, and so have terms of it.
+//! - *address of a function*: somebody outside can enter a function whose address the rewritten
+//!   function makes. One that only the original makes is used for nothing: wherever an address
+//!   is passed on, the other program passes the same one.
 //!
 //! Join: two places keep a common symbol if they have one on both paths, and what is known of
-//! it is the join of what is known on the paths; after some joins at one pair, bounds that
-//! still grow are given up. The states at all pairs are a fixpoint, and so are the states in
-//! which functions are entered and left; only then is a function taken for proven.
+//! it is the join of what is known on the paths; a test stays if both paths know its outcome.
+//! After some joins at one pair, bounds that still grow are given up. The states at all pairs
+//! are a fixpoint, and so are the states in which functions are entered and left; only then is a
+//! function taken for proven.
+//!
+//! Which points are paired, which instruction of the rewritten function is executed beside which
+//! of the original, and which states of one pair of points are joined and which are kept apart
+//! is free: every choice gives a proof or none. A function that is refused is walked again in
+//! other ways ([`strategy`]). Where nothing stands for an instruction of the original, an alike
+//! one of the rewritten function is taken for it, if both leave the same then. The original may
+//! go over blocks whose tests are decided before ways are joined.
 //!
 //! A function that is the same before and after is walked alone, for what it passes to others.
 //! A function that is refused is put back, and everything is proved again with the original in
@@ -117,12 +130,16 @@ mod cells;
 mod context;
 mod event;
 mod exec;
+mod facts;
+mod loads;
 mod num;
 mod order;
 mod pair;
 mod reads;
 mod refusal;
 mod state;
+mod strategy;
+mod test;
 mod value;
 mod walk;
 
@@ -133,7 +150,8 @@ use std::collections::BTreeSet;
 use crate::check::context::Entry;
 use crate::check::event::Summary;
 use crate::check::pair::Pair;
-use crate::check::walk::Walk;
+use crate::check::strategy::FIRST;
+use crate::check::walk::{Walk, Walked};
 use crate::entity::{EntityVec, Func, PerEntity};
 use crate::ir::{Function, Linkage, Op, Program};
 use crate::isa::{self, Callee, Imm64};
@@ -154,6 +172,7 @@ pub fn check(original: &Program, rewritten: &Program, roots: &[Func]) -> Vec<Ref
         entries: original.funcs.keys().map(|_| None).collect(),
         callers: PerEntity::default(),
         work: BTreeSet::new(),
+        strategies: PerEntity::default(),
         refused: PerEntity::with_default(false),
         refusals: Vec::new(),
     };
@@ -234,6 +253,8 @@ struct Checker<'a> {
     entries: EntityVec<Func, Option<(Entry, u32)>>,
     callers: PerEntity<Func, BTreeSet<Func>>,
     work: BTreeSet<Func>,
+    /// The way in which each function is walked: the first that has not failed.
+    strategies: PerEntity<Func, usize>,
     refused: PerEntity<Func, bool>,
     refusals: Vec<Refusal>,
 }
@@ -307,10 +328,9 @@ impl Checker<'_> {
             }
             return;
         }
-        let walk = Walk::new(self.original, func, pair, &self.summaries);
-        let walked = match walk.run(&entry, self.summaries[func].reads) {
+        let walked = match self.walk(func, &entry) {
             Ok(walked) => walked,
-            Err(refusal) if pair.rewritten.is_some() => return self.refuse(*refusal),
+            Err(refusal) if self.pairs[func].rewritten.is_some() => return self.refuse(*refusal),
             Err(_) => {
                 self.summaries[func].unknown = true;
                 self.work.insert(func);
@@ -331,6 +351,26 @@ impl Checker<'_> {
         }
     }
 
+    /// Walks a function in the first way that has not failed and does not now. The refusal is
+    /// that of the first way.
+    fn walk(&mut self, func: Func, entry: &Entry) -> Result<Walked, Box<Refusal>> {
+        let pair = &self.pairs[func];
+        let mut refused = None;
+        loop {
+            let ways = if pair.rewritten.is_some() { strategy::ALL.as_slice() } else { &[FIRST] };
+            let Some(&strategy) = ways.get(self.strategies[func]) else { break };
+            let walk = Walk::new(self.original, func, pair, &self.summaries, strategy);
+            match walk.run(entry, self.summaries[func].reads) {
+                Ok(walked) => return Ok(walked),
+                Err(refusal) => refused = refused.or(Some(refusal)),
+            }
+            self.strategies[func] += 1;
+        }
+        let (block, inst, slot) = (None, None, None);
+        let reason = Reason::NoFixpoint;
+        Err(refused.unwrap_or_else(|| Box::new(Refusal { func, block, inst, slot, reason })))
+    }
+
     /// Puts a function back and has everything that depends on it proved again.
     fn refuse(&mut self, refusal: Refusal) {
         let func = refusal.func;
@@ -340,6 +380,7 @@ impl Checker<'_> {
         self.refusals.push(refusal);
         let original = &self.original.funcs[func];
         self.pairs[func] = Pair::new(original, original);
+        self.strategies[func] = 0;
         self.work.insert(func);
         if self.set_reads() {
             let entered = self.entries.iter().filter(|(_, entry)| entry.is_some());

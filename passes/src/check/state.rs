@@ -6,8 +6,10 @@
 //! known of it is the join of what is known of the two. Symbols of joins are new, so that
 //! nothing that was computed from the old ones is taken for something about the new.
 
-use crate::check::arena::{Arena, FastMap, Sym};
+use crate::check::arena::{Arena, FastMap, Leaf, Sym};
 use crate::check::cells::{self, Cells, FRAME};
+use crate::check::facts::{self, Facts};
+use crate::check::loads::Loads;
 use crate::check::value::{Abs, Base, Kind};
 use crate::isa::{Endian, Reg};
 
@@ -83,6 +85,10 @@ pub struct State {
     pub parents: Vec<Parent>,
     /// Whether the function may have written to frames beyond `parents`.
     pub touched_beyond: bool,
+    /// The tests made on the way.
+    pub facts: Facts,
+    /// What the original has loaded.
+    pub loads: Loads,
 }
 
 impl State {
@@ -95,7 +101,13 @@ impl State {
         }
         regs[Reg::FP.index()] = arena.address(Base::own(0));
         let side = Side { regs, frame: Cells::default() };
-        State { sides: vec![side; sides], parents: Vec::new(), touched_beyond: false }
+        State {
+            sides: vec![side; sides],
+            parents: Vec::new(),
+            touched_beyond: false,
+            facts: Facts::default(),
+            loads: Loads::default(),
+        }
     }
 
     /// What a register holds.
@@ -117,16 +129,18 @@ impl State {
         }
     }
 
-    /// Every place that holds `from` holds `to`.
-    pub fn rename(&mut self, from: Sym, to: Sym) {
-        let rename = |sym: Sym| if sym == from { to } else { sym };
+    /// Every place that holds `from`, or a term of it, holds `to`, or that term of `to`.
+    pub fn rename(&mut self, arena: &mut Arena, from: Sym, to: Sym) {
+        let mut rename = |sym: Sym| arena.substitute(sym, from, to);
         for side in &mut self.sides {
             side.regs.iter_mut().for_each(|sym| *sym = rename(*sym));
-            side.frame.map(rename);
+            side.frame.map(&mut rename);
         }
         for parent in &mut self.parents {
-            parent.cells.map(rename);
+            parent.cells.map(&mut rename);
         }
+        self.facts.rename(arena, from, to);
+        self.loads.rename(arena, from, to);
     }
 
     /// Whether a known frame can hold an address in a frame.
@@ -276,6 +290,33 @@ pub struct Scratch {
     first: Vec<(u32, Sym, Sym)>,
     /// What became of other pairs: few.
     others: FastMap<(Sym, Sym), Sym>,
+    /// For each arriving symbol: the join that saw it, and the first known symbol that it
+    /// stood beside.
+    back: Vec<(u32, Sym)>,
+}
+
+impl Scratch {
+    /// What became of two symbols that stood beside each other.
+    fn became(&self, known: Sym, arriving: Sym) -> Option<Sym> {
+        match self.first.get(known.index()) {
+            Some((round, first, became)) if *round == self.round && *first == arriving => {
+                Some(*became)
+            }
+            _ => self.others.get(&(known, arriving)).copied(),
+        }
+    }
+
+    /// The symbol that a known one stands beside, and what became of the two.
+    fn arriving(&self, known: Sym) -> Option<(Sym, Sym)> {
+        let (round, arriving, became) = self.first.get(known.index())?;
+        (*round == self.round).then_some((*arriving, *became))
+    }
+
+    /// The known symbol that an arriving one stands beside, and what became of the two.
+    fn known(&self, arriving: Sym) -> Option<(Sym, Sym)> {
+        let (round, known) = self.back.get(arriving.index())?;
+        (*round == self.round).then_some((*known, self.became(*known, arriving)?))
+    }
 }
 
 /// Joins states at one pair of points.
@@ -318,7 +359,42 @@ impl Join<'_> {
             beyond.any(|parent| parent.touched != Bytes::default())
         };
         joined.touched_beyond |= arriving.touched_beyond || dropped(known) || dropped(arriving);
+        joined.facts = self.facts(known, arriving);
         joined
+    }
+
+    /// What is known on both ways of what places hold.
+    fn facts(&mut self, known: &State, arriving: &State) -> Facts {
+        let mut facts = Facts::default();
+        // Symbols before those that earlier joins made here are the same on both ways.
+        let first_owned = self.owned.first().copied();
+        let unchanged = move |sym: Sym| first_owned.is_none_or(|owned| sym < owned).then_some(sym);
+        for fact in known.facts.iter() {
+            let scratch = &*self.scratch;
+            let side = |sym| match scratch.arriving(sym) {
+                Some((arriving, _)) => Leaf::Is(arriving),
+                None => Leaf::Inside(unchanged(sym)),
+            };
+            let both = |sym| match scratch.arriving(sym) {
+                Some((_, became)) => Leaf::Is(became),
+                None => Leaf::Inside(unchanged(sym)),
+            };
+            facts.extend(facts::joined(self.arena, fact, &arriving.facts, side, both));
+        }
+        // Where bounds still grow, facts could come and go with them.
+        for fact in arriving.facts.iter().filter(|_| !self.widen) {
+            let scratch = &*self.scratch;
+            let side = |sym| match scratch.known(sym) {
+                Some((known, _)) => Leaf::Is(known),
+                None => Leaf::Inside(unchanged(sym)),
+            };
+            let both = |sym| match scratch.known(sym) {
+                Some((_, became)) => Leaf::Is(became),
+                None => Leaf::Inside(unchanged(sym)),
+            };
+            facts.extend(facts::joined(self.arena, fact, &known.facts, side, both));
+        }
+        facts
     }
 
     /// Cuts both programs' frames alike, so that bytes that are equal stay equal.
@@ -339,6 +415,11 @@ impl Join<'_> {
         });
         for (at, len, a, b) in pairs {
             if own || (a != Sym::MISSING && b != Sym::MISSING) {
+                let initial = |arena: &mut Arena, sym: Sym| match sym {
+                    Sym::MISSING => arena.initial(at, len),
+                    sym => sym,
+                };
+                let (a, b) = (initial(self.arena, a), initial(self.arena, b));
                 let sym = self.pair(a, b);
                 joined.push(cells::Cell { at, len, sym });
             }
@@ -363,6 +444,13 @@ impl Join<'_> {
             if let Some(&sym) = self.scratch.others.get(&(known, arriving)) {
                 return sym;
             }
+        }
+        if arriving.index() >= self.scratch.back.len() {
+            self.scratch.back.resize(arriving.index() + 1, (0, Sym::MISSING));
+        }
+        let back = &mut self.scratch.back[arriving.index()];
+        if back.0 != self.scratch.round {
+            *back = (self.scratch.round, known);
         }
         let sym = self.joined(known, arriving, unclaimed);
         if unclaimed {

@@ -10,7 +10,6 @@ use petgraph::algo::is_cyclic_directed;
 use petgraph::graph::DiGraph;
 
 use crate::check::arena::FastMap;
-use crate::check::branch::Test;
 use crate::check::context::{Entry, Exit};
 use crate::check::event::{Next, Summary};
 use crate::check::exec::Machine;
@@ -18,9 +17,12 @@ use crate::check::order;
 use crate::check::pair::{Pair, Point};
 use crate::check::refusal::{Reason, Refusal};
 use crate::check::state::{Join, ORIGINAL, REWRITTEN, Scratch, State};
+use crate::check::strategy::Strategy;
+use crate::check::test::Test;
+use crate::check::value::Base;
 use crate::entity::{Block, EntityVec, Func, Inst, PerEntity};
 use crate::ir::{Op, Program};
-use crate::isa::RegSet;
+use crate::isa::{Operand, RegSet};
 
 /// Visits of a pair of points after which bounds that grow go as far as they can.
 const WIDEN_AFTER: u32 = 8;
@@ -28,6 +30,12 @@ const WIDEN_AFTER: u32 = 8;
 /// How many times as many blocks as there may be pairs of points are walked at most: joins
 /// come to rest long before.
 const WALKS: usize = 64;
+
+/// Blocks that the original goes over at once because their tests are decided.
+const MAX_SKIPPED: usize = 64;
+
+/// Instructions of a block that is gone over so.
+const MAX_CARRIED: usize = 16;
 
 /// A pair of points; the rewritten one is the original's where they are one function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,8 +57,10 @@ pub struct Walk<'a> {
     pub(super) pair: &'a Pair<'a>,
     summaries: &'a EntityVec<Func, Summary>,
     pub(super) machine: Machine<'a>,
+    pub(super) strategy: Strategy,
     nodes: Vec<Node>,
-    index: FastMap<Key, usize>,
+    /// The states that are kept apart at each pair of points.
+    index: FastMap<Key, Vec<usize>>,
     scratch: Scratch,
     work: BTreeSet<(u32, usize, usize)>,
     /// Blocks of the original with one edge to them: no ways meet there.
@@ -98,11 +108,13 @@ impl<'a> Walk<'a> {
         func: Func,
         pair: &'a Pair<'a>,
         summaries: &'a EntityVec<Func, Summary>,
+        strategy: Strategy,
     ) -> Walk<'a> {
         Walk {
             func,
             pair,
             summaries,
+            strategy,
             machine: Machine::new(program),
             nodes: Vec::new(),
             index: FastMap::default(),
@@ -184,8 +196,8 @@ impl<'a> Walk<'a> {
     ) -> Step<()> {
         at.original = original;
         at.done.clear();
-        if original.at == 0 && !self.skip_tests(&mut at, &mut state)? {
-            return Err(self.refuse(Some(&at), None, Reason::NoProgress));
+        if original.at == 0 {
+            self.skip_tests(&mut at, &mut state)?;
         }
         // A loop must come to a join, also where the head that ways meet at is a test that was
         // skipped.
@@ -202,25 +214,32 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         let key = Key { original: at.original, rewritten: at.rewritten };
-        let node = match self.index.get(&key).copied() {
-            Some(i) => {
-                let (endian, arena) = (self.machine.endian(), &mut self.machine.arena);
-                let node = &mut self.nodes[i];
-                let widen = node.visits > WIDEN_AFTER;
-                let (owned, scratch) = (&mut node.owned, &mut self.scratch);
-                let join = Join { arena, endian, owned, widen, scratch };
-                let joined = join.states(&node.state, &state);
-                if joined == node.state {
-                    self.link(&at, i);
-                    return Ok(());
-                }
-                node.state = joined;
+        state.loads.forget();
+        let known = self.index.get(&key).cloned().unwrap_or_default();
+        let mut joined = None;
+        for &i in &known {
+            let (endian, arena) = (self.machine.endian(), &mut self.machine.arena);
+            let node = &self.nodes[i];
+            let widen = node.visits > WIDEN_AFTER;
+            let mut owned = node.owned.clone();
+            let join = Join { arena, endian, owned: &mut owned, widen, scratch: &mut self.scratch };
+            let all = join.states(&node.state, &state);
+            if all == node.state {
+                self.link(&at, i);
+                return Ok(());
+            }
+            joined = Some((i, all, owned));
+        }
+        let node = match joined {
+            Some((i, all, owned)) if known.len() >= self.strategy.states => {
+                (self.nodes[i].state, self.nodes[i].owned) = (all, owned);
                 i
             }
-            None => {
-                self.index.insert(key, self.nodes.len());
+            _ => {
+                let node = self.nodes.len();
+                self.index.entry(key).or_default().push(node);
                 self.nodes.push(Node { key, state, owned: Vec::new(), visits: 0 });
-                self.nodes.len() - 1
+                node
             }
         };
         self.link(&at, node);
@@ -238,36 +257,71 @@ impl<'a> Walk<'a> {
     }
 
     /// The original goes on over blocks that only test what is known, so that what is known on
-    /// one way in is not lost in a join with the others. False if it goes round.
-    fn skip_tests(&mut self, at: &mut Position, state: &mut State) -> Step<bool> {
-        let original = self.pair.original;
-        for _ in 0..=original.block_bound() {
-            let data = original.block(at.original.block);
-            let next = match data.insts.as_slice() {
-                [] => data.next,
-                [inst] => match *original.op(*inst) {
-                    Op::Goto { target, .. } => Some(target),
-                    Op::Branch { target, .. } => {
-                        let test =
-                            Test::new(&mut self.machine, state, ORIGINAL, original.inst(*inst));
-                        let test = test.map_err(|reason| self.refuse(Some(at), None, reason))?;
-                        match test.and_then(|test| test.decide(&self.machine.arena)) {
-                            Some(true) => Some(target),
-                            Some(false) => data.next,
-                            None => return Ok(true),
-                        }
-                    }
-                    _ => return Ok(true),
-                },
-                _ => return Ok(true),
+    /// one way in is not lost in a join with the others; over instructions that nobody sees
+    /// too, if the strategy is to carry them and they lead to such a test.
+    fn skip_tests(&mut self, at: &mut Position, state: &mut State) -> Step<()> {
+        let mut seen = Vec::new();
+        let (mut ahead, mut then) = (at.clone(), None);
+        while !seen.contains(&ahead.original.block) && seen.len() < MAX_SKIPPED {
+            seen.push(ahead.original.block);
+            let data = self.pair.original.block(ahead.original.block);
+            let computes = data.insts.len() > 1;
+            if computes && (!self.strategy.carries || data.insts.len() > MAX_CARRIED) {
+                break;
+            }
+            let mut next_state = then.clone().unwrap_or_else(|| state.clone());
+            let skipped = match self.skip_block(&mut ahead, &mut next_state) {
+                Err(refusal) if !self.strategy.carries => return Err(refusal),
+                Ok(Skipped::Undecided) | Err(_) => break,
+                Ok(skipped) => skipped,
             };
-            let Some(next) = next else { return Ok(true) };
-            at.moved[ORIGINAL] = true;
-            self.follow(at, state, data.insts.len())?;
-            at.original = Point::start(next);
-            at.done.clear();
+            match skipped {
+                Skipped::Passed if !computes && then.is_none() => {
+                    (*at, *state) = (ahead.clone(), next_state);
+                }
+                Skipped::Decided => (*at, *state, then) = (ahead.clone(), next_state, None),
+                Skipped::Passed | Skipped::Undecided => then = Some(next_state),
+            }
         }
-        Ok(false)
+        Ok(())
+    }
+
+    /// The original goes on over a block, if nobody sees it and the test at its end is decided.
+    fn skip_block(&mut self, at: &mut Position, state: &mut State) -> Step<Skipped> {
+        let original = self.pair.original;
+        let data = original.block(at.original.block);
+        let (mut next, mut skipped) = (data.next, Skipped::Passed);
+        for (i, &inst) in data.insts.iter().enumerate() {
+            let insn = original.inst(inst);
+            at.original.at = i;
+            match insn.op {
+                Op::Goto { target, .. } => next = Some(target),
+                Op::Branch { target, .. } => {
+                    let test = Test::new(&mut self.machine, state, ORIGINAL, insn);
+                    let test = test.map_err(|reason| self.refuse(Some(at), None, reason))?;
+                    let arena = &mut self.machine.arena;
+                    match test.and_then(|test| test.decide(arena, state)) {
+                        Some(true) => next = Some(target),
+                        Some(false) => {}
+                        None => return Ok(Skipped::Undecided),
+                    }
+                    skipped = Skipped::Decided;
+                }
+                _ if self.strategy.carries && self.machine.is_silent(state, ORIGINAL, insn) => {
+                    let home = (at.original.block, i);
+                    let done = self.machine.execute(state, ORIGINAL, insn, Some(home));
+                    done.map_err(|reason| self.refuse(Some(at), None, reason))?;
+                    self.follow(at, state, i)?;
+                }
+                _ => return Ok(Skipped::Undecided),
+            }
+        }
+        let Some(next) = next else { return Ok(Skipped::Undecided) };
+        at.moved[ORIGINAL] = true;
+        self.follow(at, state, data.insts.len())?;
+        at.original = Point::start(next);
+        at.done.clear();
+        Ok(skipped)
     }
 
     /// Walks from a pair of points to the next ones at which ways meet.
@@ -295,7 +349,7 @@ impl<'a> Walk<'a> {
 
     /// Walks to the end of the original's block.
     fn block(&mut self, mut at: Position, mut state: State) -> Step<()> {
-        self.machine.forget_loads();
+        self.machine.forget_uninit();
         let original = self.pair.original;
         loop {
             let data = original.block(at.original.block);
@@ -342,7 +396,8 @@ impl<'a> Walk<'a> {
                 Next::Never => return Ok(()),
                 Next::On => {}
             }
-            self.machine.forget_loads();
+            self.machine.forget_uninit();
+            state.loads.forget();
             at.original.at += 1;
             at.rewritten.at += 1;
             at.moved = [true; 2];
@@ -357,7 +412,7 @@ impl<'a> Walk<'a> {
         let block = at.original.block;
         let insts = &self.pair.original.block(block).insts;
         let here = insts.get(to).map(|&inst| &self.pair.original.inst(inst).op);
-        let mut borrowed = self.pair.stands(block);
+        let mut borrowed = self.pair.stands(block) || !self.strategy.borrows;
         for _ in 0..=rewritten.inst_bound() {
             let Some(point) = at.rewritten.settle(rewritten) else {
                 return Err(self.refuse(Some(at), None, Reason::NoProgress));
@@ -380,9 +435,12 @@ impl<'a> Walk<'a> {
                     return Ok(());
                 }
                 borrowed = true;
-                if !self.advance(at, state, point, inst).unwrap_or(false) {
+                let (mut ahead, mut then) = (at.clone(), state.clone());
+                let advanced = self.advance(&mut ahead, &mut then, point, inst).unwrap_or(false);
+                if !advanced || !self.leaves_the_same(&then, &data.op) {
                     return Ok(());
                 }
+                (*at, *state) = (ahead, then);
                 continue;
             }
             if !self.advance(at, state, point, inst)? {
@@ -391,6 +449,19 @@ impl<'a> Walk<'a> {
             at.done.extend(home.filter(|(home, _)| *home == block).map(|(_, i)| i));
         }
         Ok(())
+    }
+
+    /// Whether both programs hold the same where an instruction of the rewritten one has set
+    /// something.
+    fn leaves_the_same(&mut self, state: &State, op: &Op) -> bool {
+        if let Op::Store { size, base, off, .. } = *op {
+            let base = self.machine.arena.abs(state.reg(REWRITTEN, base)).base;
+            let Base::Frame { depth: 0, offset: Some(at) } = base else { return false };
+            let (at, endian) = (at.saturating_add(off.into()), self.machine.endian());
+            let end = at.saturating_add(size.bytes().into());
+            return state.differing_byte(&mut self.machine.arena, endian, at, end).is_none();
+        }
+        op.defs().iter().all(|reg| self.machine.same_reg(state, reg))
     }
 
     /// The rewritten function goes on over one instruction that nobody outside sees, or a
@@ -416,7 +487,7 @@ impl<'a> Walk<'a> {
         if let Op::Branch { target, .. } = data.op {
             let test = Test::new(&mut self.machine, state, REWRITTEN, data);
             let test = test.map_err(|reason| self.refuse(Some(at), Some(inst), reason))?;
-            let next = match test.and_then(|test| test.decide(&self.machine.arena)) {
+            let next = match test.and_then(|test| test.decide(&mut self.machine.arena, state)) {
                 Some(true) => Some(target),
                 Some(false) => rewritten.block(point.block).next,
                 None => None,
@@ -468,6 +539,16 @@ pub(super) enum Came {
     Decision,
 }
 
+/// How the original went over a block.
+enum Skipped {
+    /// The test at its end was decided.
+    Decided,
+    /// There is no test at its end.
+    Passed,
+    /// It did not.
+    Undecided,
+}
+
 /// Whether edges between pairs of points make a cycle.
 fn goes_round(edges: &BTreeSet<(usize, usize)>) -> bool {
     let edges = edges.iter().filter_map(|&(a, b)| Some((u32::try_from(a).ok()?, b as u32)));
@@ -477,7 +558,7 @@ fn goes_round(edges: &BTreeSet<(usize, usize)>) -> bool {
 /// Whether an instruction can be what became of another one.
 fn looks_like(original: &Op, rewritten: &Op) -> bool {
     let (a, b) = (original, rewritten);
-    let constant = matches!(b, Op::Mov { .. } | Op::LdImm64 { .. });
+    let constant = matches!(b, Op::Mov { src: Operand::Imm(_), .. } | Op::LdImm64 { .. });
     let alike = match (*a, *b) {
         (Op::Load { size: s, off: o, .. }, Op::Load { size, off, .. })
         | (Op::Store { size: s, off: o, .. }, Op::Store { size, off, .. }) => (s, o) == (size, off),
