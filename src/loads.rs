@@ -10,7 +10,7 @@ use crate::passes::analysis::constants::Facts;
 use crate::passes::analysis::value::Value;
 use crate::passes::entity::{Func, PerEntity};
 use crate::passes::ir::Op;
-use crate::passes::pass::{Level, too_large};
+use crate::passes::pass::{Level, Limits};
 use crate::pipeline::roots;
 
 /// An instruction that loads from a read-only section.
@@ -28,13 +28,13 @@ pub struct Load {
 }
 
 /// Every load from a read-only section, in the order of the code. Functions that are too large
-/// to be analysed ([`too_large`]) are left out.
+/// to be analysed ([`Limits`]) are left out.
 #[must_use]
 pub fn loads(object: &Object) -> Vec<Load> {
     let program = object.program();
     let mut levels = PerEntity::default();
-    for func in too_large(program) {
-        levels[func] = Level::None;
+    for (id, _) in program.funcs.iter().filter(|(_, func)| Limits::default().is_too_large(func)) {
+        levels[id] = Level::None;
     }
     let facts = Facts::new(program, &roots(object), &levels);
     let mut loads = Vec::new();

@@ -151,8 +151,8 @@ impl<'o> Fold<'o> {
         let Code { program, log, live, core, proof, lowered, entered } =
             self.fold_program(&scope, &facts, watch)?;
         scope.check_drops(&live)?;
-        core.check(object, &program)?;
-        let warnings = facts.check(object, &program, &self.kernel)?;
+        let mut warnings = core.check(object, &program, &log)?;
+        warnings.extend(facts.check(object, &program, &self.kernel)?);
         let external = |node| match node {
             Node::Extern(symbol) => Some(symbol),
             Node::Func(_) | Node::Map(_) | Node::Data(_) => None,

@@ -43,6 +43,49 @@ pub struct Options {
     /// Stop after so many steps (a pass on a function): to find the one that breaks a
     /// program. The result is what the steps so far made of it.
     pub limit: Option<u64>,
+    /// What a function may cost.
+    pub limits: Limits,
+}
+
+/// What a single function may cost, so that time and memory stay bounded whatever the input is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Blocks of a function that is analysed. The default is more than any function has that a
+    /// kernel takes: its verifier stops after a million instructions
+    /// (BPF_COMPLEXITY_LIMIT_INSNS).
+    pub blocks: usize,
+    /// Rounds of analysis and rewriting that change a function, whatever its size.
+    pub rounds: usize,
+    /// Rounds times instructions of a function: a small one may take more rounds.
+    pub work: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { blocks: 1 << 18, rounds: 32, work: 1 << 23 }
+    }
+}
+
+impl Limits {
+    /// Whether a function is too large to be analysed.
+    #[must_use]
+    pub fn is_too_large(&self, func: &Function) -> bool {
+        func.layout().len() > self.blocks
+    }
+
+    /// The rounds that a function may take.
+    fn rounds(&self, func: &Function) -> usize {
+        (self.work / func.inst_bound().max(1)).max(self.rounds)
+    }
+}
+
+/// A limit that was reached, and at which function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Limit {
+    /// The function has more blocks: it is not analysed.
+    Blocks(Func, usize),
+    /// The function has changed in more rounds: it stays as the last one left it.
+    Rounds(Func, usize),
 }
 
 /// The passes, as a [`Step`] names them.
@@ -81,6 +124,8 @@ pub struct FoldLog {
     pub dead: Vec<Func>,
     /// How much of each function was folded in the end.
     pub levels: PerEntity<Func, Level>,
+    /// The limits that were reached.
+    pub limits: Vec<Limit>,
 }
 
 /// A pass broke the IR.
@@ -92,10 +137,6 @@ pub struct PassError {
     /// What it broke.
     pub error: VerifyError,
 }
-
-/// Rounds of analysis and rewriting; each but the last folds something that the one before
-/// made visible.
-const MAX_ROUNDS: usize = 32;
 
 /// Folds a program. What is left of each function does the same as before for every input
 /// under the final bytes of the program's sections.
@@ -117,8 +158,10 @@ pub fn fold_watched(
     watch: &mut dyn FnMut(&Step<'_>),
 ) -> Result<FoldLog, PassError> {
     let mut levels = options.levels.clone();
-    for func in too_large(program) {
-        levels[func] = Level::None;
+    let mut limits = Vec::new();
+    for (id, _) in program.funcs.iter().filter(|(_, func)| options.limits.is_too_large(func)) {
+        levels[id] = Level::None;
+        limits.push(Limit::Blocks(id, options.limits.blocks));
     }
     loop {
         let graph = CallGraph::new(program);
@@ -128,8 +171,9 @@ pub fn fold_watched(
             original: program,
             options,
             roots: &roots,
-            log: FoldLog { levels: levels.clone(), ..FoldLog::default() },
+            log: FoldLog { levels: levels.clone(), limits: limits.clone(), ..FoldLog::default() },
             steps: 0,
+            stopped: PerEntity::default(),
             watch,
         };
         driver.run()?;
@@ -152,25 +196,6 @@ pub fn fold_watched(
     }
 }
 
-/// Blocks of a program that are analysed, so that time and memory stay bounded. Four times
-/// what the largest programs of the kernel's selftests have.
-const MAX_BLOCKS: usize = 1 << 14;
-
-/// The functions that are too large to be analysed: the largest ones, until the others have no
-/// more than [`MAX_BLOCKS`] blocks.
-pub fn too_large(program: &Program) -> Vec<Func> {
-    let sizes = program.funcs.iter().map(|(id, func)| (func.layout().len(), id));
-    let mut sizes: Vec<(usize, Func)> = sizes.collect();
-    sizes.sort();
-    let mut blocks = 0;
-    let mut fits = |(size, _): &(usize, Func)| {
-        blocks += size;
-        blocks <= MAX_BLOCKS
-    };
-    let fitting = sizes.iter().take_while(|size| fits(size)).count();
-    sizes.split_off(fitting).into_iter().map(|(_, func)| func).collect()
-}
-
 struct Driver<'a> {
     program: Program,
     /// The program before anything was folded.
@@ -179,37 +204,52 @@ struct Driver<'a> {
     roots: &'a [Func],
     log: FoldLog,
     steps: u64,
+    /// The functions that have taken all rounds that they may.
+    stopped: PerEntity<Func, bool>,
     watch: &'a mut dyn FnMut(&Step<'_>),
 }
 
 impl Driver<'_> {
-    /// Rounds of rewriting until one changes nothing.
+    /// Rounds of rewriting until one changes nothing. Each but the last folds something that the
+    /// one before made visible.
     fn run(&mut self) -> Result<(), PassError> {
         self.verify("read")?;
-        for _ in 0..MAX_ROUNDS {
-            let before = self.edits();
+        let mut rounds: PerEntity<Func, usize> = PerEntity::default();
+        loop {
+            let before: Vec<u64> = self.program.funcs.values().map(Function::edits).collect();
             let mut facts = Facts::new(&self.program, self.roots, &self.log.levels);
-            let folded = self.fold_constants(&facts)?;
+            self.fold_constants(&facts)?;
             if !self.program.funcs.keys().any(|func| self.log.changed[func]) {
-                break;
+                return Ok(());
             }
-            if self.edits() != before {
+            if !before.iter().copied().eq(self.program.funcs.values().map(Function::edits)) {
                 facts = Facts::new(&self.program, self.roots, &self.log.levels);
             }
             self.clean_up(&facts)?;
-            if !folded && self.edits() == before {
-                break;
+            let mut goes_on = false;
+            for ((id, func), before) in self.program.funcs.iter().zip(before) {
+                if func.edits() == before {
+                    continue;
+                }
+                goes_on = true;
+                rounds[id] += 1;
+                let limit = self.options.limits.rounds(func);
+                if rounds[id] > limit {
+                    self.stopped[id] = true;
+                    self.log.limits.push(Limit::Rounds(id, limit));
+                }
+            }
+            if !goes_on {
+                return Ok(());
             }
         }
-        Ok(())
     }
 
-    /// What constants allow, with the rewrites of single instructions that need the same
-    /// facts; says whether a load or a branch was folded.
-    fn fold_constants(&mut self, facts: &Facts) -> Result<bool, PassError> {
-        let mut folded = false;
+    /// What constants allow, with the rewrites of single instructions that need the same facts.
+    fn fold_constants(&mut self, facts: &Facts) -> Result<(), PassError> {
         for func in self.program.funcs.keys() {
-            if !facts.is_reached(func) || self.log.levels[func] == Level::None {
+            let is_left = self.log.levels[func] == Level::None || self.stopped[func];
+            if !facts.is_reached(func) || is_left {
                 continue;
             }
             let patch = Patch::collect(&self.program, facts, func);
@@ -225,7 +265,6 @@ impl Driver<'_> {
             let events = patch.events.clone();
             self.step("algebra", func, |function| replace_all(function, replace))?;
             if self.step("fold", func, |function| patch.apply(function))? {
-                folded |= !events.is_empty();
                 self.log.changed[func] = true;
                 self.log.events.extend(events);
                 self.step("thread_jumps", func, |function| {
@@ -234,14 +273,14 @@ impl Driver<'_> {
                 self.step("simplify_cfg", func, simplify_cfg::run)?;
             }
         }
-        Ok(folded)
+        Ok(())
     }
 
     /// What became useless in the functions that were changed.
     fn clean_up(&mut self, facts: &Facts) -> Result<(), PassError> {
         let arguments = liveness::arguments(&self.program, facts, &self.log.changed);
         for func in self.program.funcs.keys() {
-            if !self.log.changed[func] || !facts.is_reached(func) {
+            if !self.log.changed[func] || !facts.is_reached(func) || self.stopped[func] {
                 continue;
             }
             let accesses = Accesses::new(&self.program, facts, func);
@@ -265,10 +304,21 @@ impl Driver<'_> {
             }
             let dead = dce::collect(&self.program, &live, func);
             self.step("dce", func, |function| dce::apply(function, &dead))?;
-            self.step("simplify_cfg", func, simplify_cfg::run)?;
-            self.step("merge_tails", func, merge_tails::run)?;
+            self.straighten(func)?;
         }
         Ok(())
+    }
+
+    /// Merges blocks that are the same and simplifies what that leaves, until no block is merged.
+    fn straighten(&mut self, func: Func) -> Result<(), PassError> {
+        loop {
+            self.step("simplify_cfg", func, simplify_cfg::run)?;
+            let before = self.program.funcs[func].edits();
+            self.step("merge_tails", func, merge_tails::run)?;
+            if self.program.funcs[func].edits() == before {
+                return Ok(());
+            }
+        }
     }
 
     /// Empties the functions that can no longer be entered, and could be before.
@@ -310,10 +360,6 @@ impl Driver<'_> {
             true => ir::verify(&self.program).map_err(|error| PassError { pass, error }),
             false => Ok(()),
         }
-    }
-
-    fn edits(&self) -> u64 {
-        self.program.funcs.values().map(Function::edits).sum()
     }
 }
 

@@ -1,8 +1,8 @@
 //! From the events of the passes to the report.
 
 use super::{
-    BranchReport, Dropped, FunctionKind, FunctionReport, LoadReport, Location, Note, OpenVariable,
-    Report, SourceLine,
+    BranchReport, Dropped, FunctionKind, FunctionReport, LimitKind, LoadReport, Location, Note,
+    OpenVariable, Report, SourceLine,
 };
 use crate::Object;
 use crate::btf::{Record as BtfRecord, Table};
@@ -14,7 +14,7 @@ use crate::passes::entity::{Func, Line, PerEntity};
 use crate::passes::ir::{Function, Linkage, Program};
 use crate::passes::isa::{Cond, Operand, Reg, Width};
 use crate::passes::opt::fold::{Event, LoadSource};
-use crate::passes::pass::{FoldLog, Level};
+use crate::passes::pass::{FoldLog, Level, Limit};
 use crate::record::Record;
 use crate::seal::Seals;
 use crate::variables::{Variable, Variables};
@@ -126,10 +126,18 @@ fn notes(
                 instruction: opaque.slot,
             });
         }
-        if log.levels[id] != Level::Full {
+        let too_large = |limit: &Limit| matches!(limit, Limit::Blocks(func, _) if *func == id);
+        if log.levels[id] != Level::Full && !log.limits.iter().any(too_large) {
             notes.push(Note::FoldedLess { function: func.name.clone() });
         }
     }
+    notes.extend(log.limits.iter().map(|limit| {
+        let (func, limit, value) = match *limit {
+            Limit::Blocks(func, value) => (func, LimitKind::Blocks, value),
+            Limit::Rounds(func, value) => (func, LimitKind::Rounds, value),
+        };
+        Note::Limit { function: program.funcs[func].name.clone(), limit, value }
+    }));
     let goes = |(index, section): (SectionIndex, &Section)| {
         section.is_dwarf() && draft.sections.contains(&index)
     };

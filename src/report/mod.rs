@@ -231,6 +231,15 @@ pub enum Note {
         /// The function.
         function: String,
     },
+    /// A function that reached a limit on what folding may cost.
+    Limit {
+        /// The function.
+        function: String,
+        /// What is limited.
+        limit: LimitKind,
+        /// How many there may be.
+        value: usize,
+    },
     /// A variable that is folded but can still be set by name, since data holds its address:
     /// setting it would change nothing.
     NotSealed {
@@ -262,6 +271,18 @@ pub enum Note {
         since: String,
         /// The kernel's version.
         kernel: String,
+    },
+    /// A CO-RE record without an answer in a function that is not analysed, so that it is not
+    /// known whether the instruction can run.
+    LeftToLoader {
+        /// The instruction.
+        at: Location,
+        /// What the record is about, such as `field pid of struct task_struct`.
+        subject: String,
+        /// What is asked of it, such as `byte offset`.
+        kind: &'static str,
+        /// Why there is no answer.
+        problem: String,
     },
     /// An instruction that can run and uses a variable or function of the kernel that the
     /// kernel does not have.
@@ -316,6 +337,16 @@ pub enum NoEffect {
     },
 }
 
+/// What a limit is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LimitKind {
+    /// Basic blocks of a function: one that has more is not analysed and is left as it was.
+    Blocks,
+    /// Rounds of analysis and rewriting: what further ones would fold is left.
+    Rounds,
+}
+
 impl Note {
     /// Whether the object will not do what it should.
     #[must_use]
@@ -335,6 +366,8 @@ impl Note {
             Note::Opaque { .. }
             | Note::DwarfDropped
             | Note::FoldedLess { .. }
+            | Note::Limit { .. }
+            | Note::LeftToLoader { .. }
             | Note::NotSealed { .. }
             | Note::EmptySlot { .. } => None,
         }

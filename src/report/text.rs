@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Location, NoEffect, Note};
+use super::{LimitKind, Location, NoEffect, Note};
 
 /// `function+12, file.c:34 `text of the line``, as far as it is known.
 impl Display for Location {
@@ -29,8 +29,18 @@ impl Display for Note {
             Note::FoldedLess { function } => {
                 write!(
                     f,
-                    "not everything in {function} is folded: it would grow, a jump would not reach, \
-                     or it is too large"
+                    "not everything in {function} is folded: it would grow, or a jump would not \
+                     reach"
+                )
+            }
+            Note::Limit { function, limit: LimitKind::Blocks, value } => {
+                write!(f, "{function} is not folded: it has more than {value} basic blocks")
+            }
+            Note::Limit { function, limit: LimitKind::Rounds, value } => {
+                write!(
+                    f,
+                    "not everything in {function} is folded: it has changed in more than {value} \
+                     rounds of folding"
                 )
             }
             Note::NotSealed { variable } => write!(
@@ -47,6 +57,11 @@ impl Display for Note {
             Note::MissingHelper { at, helper, since, kernel } => {
                 write!(f, "{helper} came with {since}, kernel {kernel} lacks it: {at}")
             }
+            Note::LeftToLoader { at, subject, kind, problem } => write!(
+                f,
+                "{subject} ({kind}) is left to the loader, since {} is not analysed: {problem}: {at}",
+                at.function
+            ),
             Note::MissingSymbol { at, symbol } => {
                 write!(f, "the kernel has no {symbol}: {at}")
             }

@@ -1,5 +1,10 @@
 //! What becomes of the code.
 
+use bpfold::passes::entity::Func;
+use bpfold::passes::ir::{Function, InstData, Op, Program};
+use bpfold::passes::isa::{Operand, Reg, Width};
+use bpfold::passes::pass::{FoldLog, Level};
+use bpfold::report::Note;
 use bpfold::{CoreMode, Fold};
 
 use super::*;
@@ -71,6 +76,32 @@ fn records_that_are_resolved_leave() {
     let checks = fold("core-target-new.o", CoreMode::Checks, &MISSING).unwrap();
     assert_eq!(records(&checks, "socket/loads"), 1);
     assert!(load(&checks).contains("size: DW,"), "{}", load(&checks));
+}
+
+/// A function that stays unfolded can need it in code that the kernel never enters.
+#[test]
+fn what_a_function_lacks_that_is_not_analysed_is_left_to_the_loader() {
+    let object = without(&read_object(&test_object("core.o")), &["socket/module"]);
+    let fold = Fold::new(&object).unwrap().kernel(&target("core-target-new.o"));
+    let wrong_result: fn(&mut Program, &FoldLog) = |program, log| {
+        let is_meant = |(id, func): &(Func, &Function)| {
+            func.name == "missing" && log.levels[*id] != Level::None
+        };
+        let Some((id, _)) = program.funcs.iter().find(is_meant) else { return };
+        let func = &mut program.funcs[id];
+        let exit = func.insts().find(|(_, inst)| *func.op(*inst) == Op::Exit).unwrap();
+        let at = func.block(exit.0).insts.len() - 1;
+        let (width, src) = (Width::W64, Operand::Imm(12345));
+        let op = Op::Mov { width, dst: Reg::R0, src };
+        func.insert_inst(exit.0, at, InstData::new(op));
+    };
+    let folded = fold.core(CoreMode::All).damage(wrong_result).run().unwrap();
+    let note = folded.report.notes.iter().find_map(|note| match note {
+        Note::LeftToLoader { at, subject, .. } => Some((at.function.as_str(), subject.as_str())),
+        _ => None,
+    });
+    assert_eq!(note, Some(("missing", "field x of struct nowhere")));
+    assert_eq!(records(&Object::parse(&folded.bytes).unwrap(), "socket/missing"), 1);
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::entity::{Block, Func, Inst, PerEntity, Section};
 use crate::helpers::{Arg, Extent, Helper};
 use crate::ir::{Function, InstData, Op, Program};
 use crate::isa::{AluOp, Callee, Cond, Imm64, Operand, Reg, RegSet, Width};
-use crate::pass::too_large;
+use crate::pass::Limits;
 
 /// Bytes of a section that a block names or reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,11 +55,10 @@ impl SectionReads {
     /// Looks at all code of a program, whether it can run or not.
     pub fn new(program: &Program) -> SectionReads {
         let mut found = SectionReads::default();
-        let large = too_large(program);
         for (id, func) in program.funcs.iter() {
             if let Some(opaque) = &func.opaque {
                 opaque.items.iter().filter_map(|item| item.op).for_each(|op| found.lose_named(&op));
-            } else if large.contains(&id) {
+            } else if Limits::default().is_too_large(func) {
                 func.insts().for_each(|(_, inst)| found.lose_named(func.op(inst)));
             } else {
                 found.function(program, id, func);

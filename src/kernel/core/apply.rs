@@ -9,7 +9,8 @@ use crate::lift::links::FuncLink;
 use crate::passes::entity::{Core, Func, Inst};
 use crate::passes::ir::{Function, OpaqueItem, Program};
 use crate::passes::isa::{Op, encode};
-use crate::report::{CoreReport, Lines};
+use crate::passes::pass::{FoldLog, Level};
+use crate::report::{CoreReport, Lines, Note};
 
 /// What came of the records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -109,13 +110,21 @@ impl Applied {
     }
 
     /// Whether what is left of a folded program needs no record that has no value. Programs that
-    /// loaders leave out unless they are asked for (`SEC("?…")`) may: they keep their records.
+    /// loaders leave out unless they are asked for (`SEC("?…")`) may: they keep their records. So
+    /// do functions that were not analysed, in which such a record may be dead: it is left to the
+    /// loader, with a note.
     ///
     /// # Errors
     /// The first instruction that does.
-    pub fn check(&self, object: &Object, program: &Program) -> Result<(), CoreError> {
+    pub fn check(
+        &self,
+        object: &Object,
+        program: &Program,
+        log: &FoldLog,
+    ) -> Result<Vec<Note>, CoreError> {
+        let mut notes = Vec::new();
         if self.unresolvable.is_empty() {
-            return Ok(());
+            return Ok(notes);
         }
         let mut lines = Lines::new(object);
         for (id, func) in program.funcs.iter().filter(|(id, _)| !is_optional(object, *id)) {
@@ -126,21 +135,25 @@ impl Applied {
             let opaque = func.opaque.iter().flat_map(|opaque| &opaque.items);
             let opaque = opaque.map(|item| (item.core, Some(item.origin)));
             for (core, slot) in live.chain(opaque) {
-                if let Some(core) = core
-                    && let Some(problem) = self.unresolvable.get(&core)
-                    && let Some(recorded) = object.links().core.get(core)
-                    && let Some(btf) = object.btf()
-                {
-                    return Err(CoreError::Unresolvable {
-                        what: describe(btf, &recorded.record),
-                        kind: kind_name(recorded.record.kind),
-                        problem: problem.clone(),
-                        at: Box::new(lines.location(id, slot)),
-                    });
+                let Some((core, problem)) = core.zip(core.and_then(|c| self.unresolvable.get(&c)))
+                else {
+                    continue;
+                };
+                let Some((recorded, btf)) = object.links().core.get(core).zip(object.btf()) else {
+                    continue;
+                };
+                let what = describe(btf, &recorded.record);
+                let kind = kind_name(recorded.record.kind);
+                let at = lines.location(id, slot);
+                if func.opaque.is_none() && log.levels[id] != Level::None {
+                    let (problem, at) = (problem.clone(), Box::new(at));
+                    return Err(CoreError::Unresolvable { what, kind, problem, at });
                 }
+                let problem = problem.to_string();
+                notes.push(Note::LeftToLoader { at, subject: what, kind, problem });
             }
         }
-        Ok(())
+        Ok(notes)
     }
 
     /// The rows of the report.
