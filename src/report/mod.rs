@@ -247,6 +247,16 @@ pub enum Note {
         /// The slot.
         slot: u32,
     },
+    /// Programs that are dropped since others are named as entries, while a tail call that can
+    /// run uses a prog array that the object does not fill: userspace can put them there.
+    DroppedTargets {
+        /// The programs.
+        programs: Vec<String>,
+        /// The functions with such tail calls.
+        by: Vec<String>,
+        /// The prog arrays, as far as they are known.
+        maps: Vec<String>,
+    },
     /// A function that is still there and calls itself, directly or not: kernels refuse it.
     Recursive {
         /// The function.
@@ -279,7 +289,10 @@ impl Note {
     pub fn is_warning(&self) -> bool {
         matches!(
             self,
-            Note::MissingHelper { .. } | Note::MissingSymbol { .. } | Note::Recursive { .. }
+            Note::MissingHelper { .. }
+                | Note::MissingSymbol { .. }
+                | Note::Recursive { .. }
+                | Note::DroppedTargets { .. }
         )
     }
 }

@@ -21,6 +21,8 @@ for order in el eb; do
 done
 clang-19 $base -target bpfel -mcpu=v3 -c recursive.c -o recursive.o
 clang-19 $base -target bpfel -mcpu=v3 -c reasons.c -o reasons.o
+clang-14 $base -target bpfel -mcpu=v3 -c static-programs.c -o static-programs.o
+llvm-strip-14 -g static-programs.o
 clang-14 $base -target bpfel -mcpu=v3 -c core.c -o core.o
 clang-14 $base -target bpfeb -mcpu=v3 -c core.c -o core-be.o
 clang-14 $base -target bpfel -c core-target.c -o core-target-old.o
