@@ -11,7 +11,7 @@ use crate::kernel::{self, Resolved};
 use crate::lower::{LowerError, Lowered, lower};
 use crate::passes::analysis::calls::CallGraph;
 use crate::passes::entity::Func;
-use crate::passes::ir::{Linkage, Program};
+use crate::passes::ir::Program;
 use crate::passes::opt::fold::{Event, LoadSource};
 use crate::passes::pass::{self, FoldLog, Level, Options, Step};
 use crate::proof::Proof;
@@ -453,18 +453,15 @@ fn apply_variables(program: &mut Program, variables: &Variables<'_>) {
     }
 }
 
-/// The functions that somebody outside of the code can enter: programs; what data holds the
+/// The functions that somebody outside of the code can enter: programs, also those that other
+/// code calls; what data holds the
 /// address of; what no code calls, since somebody else may (a loader, a program that replaces
 /// it); what control runs into without a call.
 pub(crate) fn roots(object: &Object) -> Vec<Func> {
     let program = object.program();
     let links = object.links();
-    let mut roots: BTreeSet<Func> = program
-        .funcs
-        .iter()
-        .filter(|(_, func)| func.linkage == Linkage::Entry)
-        .map(|(id, _)| id)
-        .collect();
+    let is_program = |func: &Func| links.is_program(program, *func);
+    let mut roots: BTreeSet<Func> = program.funcs.keys().filter(is_program).collect();
     roots.extend(links.addresses.iter().map(|address| address.place.func));
     roots.extend(links.funcs.values().flat_map(|link| link.runs_into.iter().copied()));
     roots.extend(CallGraph::new(program).unnamed());

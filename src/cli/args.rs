@@ -109,10 +109,11 @@ pub struct FoldOptions {
     /// Take all read-only data as it is stored, except what is set
     #[arg(long)]
     pub freeze_all: bool,
-    /// Name the programs that are attached: all others go, except those that tail calls reach
+    /// Name the programs that are attached, by name or else by section: all others go, except
+    /// those that tail calls reach
     #[arg(long, value_name = "NAME|GLOB")]
     pub entry: Vec<String>,
-    /// Drop programs that are neither attached nor tail-called
+    /// Drop programs that are neither attached nor tail-called, by name or else by section
     #[arg(long, value_name = "NAME|GLOB")]
     pub drop: Vec<String>,
     /// Keep maps, or sections of data, also when no program uses them any more
@@ -124,9 +125,10 @@ pub struct FoldOptions {
     /// Keep programs and functions also when nothing enters them any more
     #[arg(long, value_name = "NAME|GLOB")]
     pub keep_func: Vec<String>,
-    /// Name a prog array that the loader fills with the programs of sections that end in a
-    /// slot's number, such as `2/7`; all such sections, or those that begin with SECTION/
-    #[arg(long, value_name = "MAP[=SECTION]")]
+    /// Name a prog array that the loader fills: with the programs of sections that end in a
+    /// slot's number, such as `2/7` (all such sections, or those that begin with SECTION/), or
+    /// with programs that are named, or whose sections are, each in any slot
+    #[arg(long, value_name = "MAP[=SECTION|NAME|GLOB]")]
     pub tail_map: Vec<TailMap>,
     /// Fail if the result needs global data, which kernels before 5.2 do not have
     #[arg(long)]

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bpfold_passes::entity::{EntityVec, Func};
-use bpfold_passes::ir::{Function, Linkage};
+use bpfold_passes::analysis::calls::for_each_mention;
+use bpfold_passes::entity::{EntityVec, Func, PerEntity};
+use bpfold_passes::ir::{Function, Linkage, Program};
 
 use super::code::{Code, byte_offset};
 use super::links::{CodeSection, CodeSymbol, FuncLink, Links, Place};
@@ -66,6 +67,7 @@ pub(super) fn find(
                 symbol: symbol.map(|(index, _)| index),
                 func_info: info,
                 runs_into: Vec::new(),
+                is_loaded: false,
             });
         }
         links.code.push(section);
@@ -83,6 +85,43 @@ fn promote_lone_function(funcs: &mut EntityVec<Func, Function>) {
             func.linkage = Linkage::Entry;
         }
     }
+}
+
+/// Finds the programs among static functions. Cilium/ebpf (`loadFunctions`) and aya
+/// (`parse_programs`) load every function of a section of programs as one, also static ones
+/// and those that other code calls; libbpf refuses objects with static ones there
+/// (`bpf_object__add_programs`). What no other code calls is a program and nothing else.
+///
+/// Compilers put parts and copies of functions beside them and call them `NAME.part.0`: these
+/// are programs only if nothing calls them.
+pub(super) fn find_static_programs(elf: &ElfObject, program: &mut Program, links: &mut Links) {
+    let mut is_entered = PerEntity::<Func, bool>::default();
+    for (id, func) in program.funcs.iter() {
+        for_each_mention(func, |named, _| is_entered[named] |= named != id);
+    }
+    for func in links.funcs.values().flat_map(|link| &link.runs_into) {
+        is_entered[*func] = true;
+    }
+    for (id, func) in program.funcs.iter_mut() {
+        let Some(link) = links.funcs.get_mut(id) else { continue };
+        let symbol = link.symbol.and_then(|symbol| elf.symbols.get(symbol));
+        let is_local = symbol.is_some_and(|s| s.bind == SymbolBind::Local && !s.name.is_empty());
+        if func.linkage != Linkage::Static || !is_local || !holds_programs(elf, link.section) {
+            continue;
+        }
+        if !is_entered[id] {
+            func.linkage = Linkage::Entry;
+        } else {
+            link.is_loaded = !func.name.contains('.');
+        }
+    }
+}
+
+/// Whether a section of code is one of programs: compilers put subprograms into `.text`, with
+/// `-ffunction-sections` into `.text.NAME`.
+fn holds_programs(elf: &ElfObject, section: SectionIndex) -> bool {
+    let name = elf.section_id(section).name;
+    name != ".text" && !name.starts_with(".text.")
 }
 
 fn cuts(

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use bpfold_passes::entity::{Core, Entity, EntityVec, Extern, Func, Line, Map, Reloc, Section};
+use bpfold_passes::ir::{Linkage, Program};
 use bpfold_passes::isa::RawInsn;
 
 use super::Addends;
@@ -43,6 +44,9 @@ pub struct FuncLink {
     /// Functions that control can reach without a call: the kernel refuses such code, here
     /// it is kept together.
     pub runs_into: Vec<Func>,
+    /// Some loaders load it as a program although other code calls it: it is static and in a
+    /// section of programs.
+    pub is_loaded: bool,
 }
 
 /// A record of .BTF.ext and the block of its table that it was in.
@@ -202,6 +206,12 @@ impl Links {
     pub fn place_at(&self, section: SectionIndex, slot: u32) -> Option<Place> {
         let (&(_, start), &func) = self.starts.range((section, 0)..=(section, slot)).next_back()?;
         Some(Place { func, origin: slot - start })
+    }
+
+    /// Whether loaders may load a function as a program.
+    pub fn is_program(&self, program: &Program, func: Func) -> bool {
+        program.funcs.get(func).is_some_and(|function| function.linkage == Linkage::Entry)
+            || self.funcs.get(func).is_some_and(|link| link.is_loaded)
     }
 
     /// The data section of the program that stands for a section of the object.

@@ -84,6 +84,7 @@ pub(crate) fn lift_with_hints(
     program.features = features(&codes);
     links.addresses = addresses::find(elf, &codes, &links)?;
     body::fill(elf, &codes, &records, &mut program, &mut links);
+    functions::find_static_programs(elf, &mut program, &mut links);
     if let Some(btf) = btf {
         for decl in program.externs.values_mut() {
             decl.args = arguments(btf, &decl.name);

@@ -4,7 +4,7 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PruneError {
-    /// No program has such a name.
+    /// No program has such a name, nor a section of programs.
     #[error("no program is called `{pattern}`, expected {}", one_of(known))]
     NoProgram {
         /// The name or pattern.
@@ -31,7 +31,7 @@ pub enum PruneError {
     /// A map that no section fills.
     #[error(
         "`{map}` cannot be a --tail-map: expected a prog array, \
-         and programs in sections that end in a slot's number"
+         and programs in sections that end in a slot's number or a name of programs"
     )]
     NoSlots {
         /// The map.

@@ -114,7 +114,7 @@ impl Graph {
         for call in tails {
             for def in call.maps.iter().filter_map(|map| maps.defs.get(*map)) {
                 let entered = def.slots.iter().filter(|(slot, _)| call.enters(**slot));
-                for (_, func) in entered {
+                for func in entered.map(|(_, func)| func).chain(&def.anywhere) {
                     self.need(Node::Func(call.func), Node::Func(*func), Need::TailCall);
                 }
             }
@@ -130,7 +130,7 @@ impl Graph {
             let from = holder(address.section, address.offset);
             let by_tail_calls = |map: MapId| {
                 let def = &maps.defs[map];
-                let in_slot = def.slots.values().any(|func| *func == address.place.func);
+                let in_slot = def.programs().any(|func| func == address.place.func);
                 in_slot && !holding.contains(&map) || def.emptied.contains(&address.place.func)
             };
             if !matches!(from, Node::Map(map) if by_tail_calls(map)) {
@@ -138,8 +138,8 @@ impl Graph {
             }
         }
         for (map, def) in maps.filled().filter(|(map, _)| holding.contains(map)) {
-            for func in def.slots.values() {
-                self.need(Node::Map(map), Node::Func(*func), Need::Data);
+            for func in def.programs() {
+                self.need(Node::Map(map), Node::Func(func), Need::Data);
             }
         }
         for (section, reloc) in live_relocs(elf) {

@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use bpfold_passes::entity::{EntityVec, Func, Map};
-use bpfold_passes::ir::Linkage;
 
-use super::options::TailMap;
+use super::options::{self, TailMap};
 use crate::Object;
 use crate::btf::{Btf, Composite, Kind, TypeId};
 use crate::elf::{Section, SectionIndex, SymbolKind};
@@ -49,6 +48,8 @@ pub(crate) struct MapDef {
     pub numbered: bool,
     /// The slots that the object fills with programs.
     pub slots: BTreeMap<u32, Func>,
+    /// Programs that loaders put into slots that the object does not tell.
+    pub anywhere: BTreeSet<Func>,
     /// Programs that the user has taken out of the slots.
     pub emptied: BTreeSet<Func>,
 }
@@ -60,7 +61,7 @@ pub(crate) struct Maps {
 }
 
 impl Maps {
-    /// Finds the maps; `tail_maps` says which are filled by the names of sections.
+    /// Finds the maps; `tail_maps` says which programs loaders put into which.
     pub fn new(object: &Object, tail_maps: &[TailMap]) -> Maps {
         let mut maps = Maps::default();
         for (index, section) in object.elf().sections.iter() {
@@ -70,7 +71,7 @@ impl Maps {
         }
         maps.fill_slots(object);
         for tail in tail_maps {
-            maps.fill_by_sections(object, tail);
+            maps.fill_by_loader(object, tail);
         }
         maps
     }
@@ -92,15 +93,15 @@ impl Maps {
         for def in self.defs.values_mut() {
             let before = def.slots.len();
             def.slots.retain(|_, func| *func != program);
-            if def.slots.len() != before {
+            if def.anywhere.remove(&program) || def.slots.len() != before {
                 def.emptied.insert(program);
             }
         }
     }
 
-    /// The prog arrays that the object fills.
+    /// The prog arrays of which it is known what fills them.
     pub fn filled(&self) -> impl Iterator<Item = (MapId, &MapDef)> {
-        self.defs.iter().filter(|(_, def)| !def.slots.is_empty() || !def.emptied.is_empty())
+        self.defs.iter().filter(|(_, def)| def.is_filled())
     }
 
     fn read_section(&mut self, object: &Object, index: SectionIndex, section: &Section) {
@@ -135,6 +136,7 @@ impl Maps {
                 tagged: false,
                 numbered: false,
                 slots: BTreeMap::new(),
+                anywhere: BTreeSet::new(),
                 emptied: BTreeSet::new(),
             };
             if let Some((btf, datasec)) = datasec {
@@ -174,24 +176,41 @@ impl Maps {
         }
     }
 
-    /// Slots that loaders before libbpf fill with the programs of sections `PREFIX/SLOT`.
-    fn fill_by_sections(&mut self, object: &Object, tail: &TailMap) {
+    /// Slots that loaders fill: those before libbpf by the names of sections `PREFIX/SLOT`,
+    /// others with programs that the user names.
+    fn fill_by_loader(&mut self, object: &Object, tail: &TailMap) {
         let (program, links) = (object.program(), object.links());
         let Some(def) = self.defs.values_mut().find(|def| def.name == tail.map) else { return };
+        let prefix = tail.programs.as_deref().map(|programs| programs.trim_end_matches('/'));
+        let mut is_numbered = false;
         for (func, link) in links.funcs.iter() {
-            let entry = program.funcs.get(func).is_some_and(|f| f.linkage == Linkage::Entry);
             let section = object.elf().section_id(link.section).name;
             let slot = section
                 .rsplit_once('/')
-                .filter(|(prefix, _)| tail.prefix.as_ref().is_none_or(|wanted| wanted == prefix));
-            if let Some(Ok(slot)) = slot.map(|(_, slot)| slot.parse()).filter(|_| entry) {
+                .filter(|(found, _)| prefix.is_none_or(|wanted| wanted == *found));
+            let is_program = links.is_program(program, func);
+            if let Some(Ok(slot)) = slot.map(|(_, slot)| slot.parse()).filter(|_| is_program) {
                 def.slots.entry(slot).or_insert(func);
+                is_numbered = true;
             }
+        }
+        if let Some(pattern) = tail.programs.as_deref().filter(|_| !is_numbered) {
+            def.anywhere.extend(options::programs(object, pattern));
         }
     }
 }
 
 impl MapDef {
+    /// Whether it is known what fills it.
+    fn is_filled(&self) -> bool {
+        !self.slots.is_empty() || !self.anywhere.is_empty() || !self.emptied.is_empty()
+    }
+
+    /// The programs in its slots.
+    pub fn programs(&self) -> impl Iterator<Item = Func> + '_ {
+        self.slots.values().chain(&self.anywhere).copied()
+    }
+
     fn read_btf(&mut self, btf: &Btf) {
         let Some(var) = self.var else { return };
         self.is_prog_array = uint(btf, var, "type") == Some(PROG_ARRAY);

@@ -26,7 +26,7 @@ mod types;
 use std::collections::BTreeSet;
 
 use bpfold_passes::entity::{Func, PerEntity};
-use bpfold_passes::ir::{Linkage, Program};
+use bpfold_passes::ir::Program;
 use bpfold_passes::pass::FoldLog;
 
 use crate::Object;
@@ -128,10 +128,9 @@ impl<'o> Scope<'o> {
         let tails = tail_calls(object, &maps, program, &outside, &PerEntity::default());
         let graph = Graph::new(object, &maps, program, &tails, &BTreeSet::new());
 
-        let in_slots: BTreeSet<Func> =
-            maps.filled().flat_map(|(_, def)| def.slots.values().copied()).collect();
-        let is_entry = |func: &Func| program.funcs[*func].linkage == Linkage::Entry;
-        let first = outside.iter().filter(|func| is_entry(func) && !in_slots.contains(func));
+        let in_slots: BTreeSet<Func> = maps.filled().flat_map(|(_, def)| def.programs()).collect();
+        let is_program = |func: &Func| object.links().is_program(program, *func);
+        let first = outside.iter().filter(|func| is_program(func) && !in_slots.contains(func));
         let mut funcs: BTreeSet<Node> = first.map(|func| Node::Func(*func)).collect();
         let reached = graph.reach(funcs.iter().copied());
         let others = outside.iter().map(|func| Node::Func(*func));
@@ -167,15 +166,15 @@ impl<'o> Scope<'o> {
         let Scope { object, options, .. } = *self;
         if !options.entries.is_empty() {
             self.roots.clear();
-            self.roots.extend(options::functions(object, &options.entries).map(Node::Func));
+            let entries = options::all_programs(object, &options.entries);
+            self.roots.extend(entries.into_iter().map(Node::Func));
         }
-        for func in options::functions(object, &options.drops) {
-            if object.program().funcs[func].linkage == Linkage::Entry {
-                self.roots.remove(&Node::Func(func));
-                self.maps.empty_slots_of(func);
-            }
+        for func in options::all_programs(object, &options.drops) {
+            self.roots.remove(&Node::Func(func));
+            self.maps.empty_slots_of(func);
         }
-        self.roots.extend(options::functions(object, &options.keep_functions).map(Node::Func));
+        let kept = options::functions(object, &options.keep_functions);
+        self.roots.extend(kept.into_iter().map(Node::Func));
     }
 
     fn choose_maps(&mut self, unnamed: &BTreeSet<Node>) {
@@ -248,8 +247,7 @@ impl<'o> Scope<'o> {
     /// The functions that go: they have died, or the user has named other roots.
     pub fn gone(&self, live: &Live) -> BTreeSet<Func> {
         let only = !self.options.entries.is_empty();
-        let dropped: BTreeSet<Func> =
-            options::functions(self.object, &self.options.drops).collect();
+        let dropped = options::all_programs(self.object, &self.options.drops);
         let funcs = self.object.program().funcs.keys();
         funcs
             .filter(|func| {
@@ -272,7 +270,7 @@ impl<'o> Scope<'o> {
 
     /// A program that cannot be dropped, since what is kept holds its address.
     pub fn check_drops(&self, live: &Live) -> Result<(), PruneError> {
-        for func in options::functions(self.object, &self.options.drops) {
+        for func in options::all_programs(self.object, &self.options.drops) {
             let users = live.graph.users(Node::Func(func));
             let holder = users
                 .iter()

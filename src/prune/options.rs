@@ -1,9 +1,9 @@
 //! What the user says about the parts of an object that are used.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use bpfold_passes::entity::Func;
-use bpfold_passes::ir::{Function, Linkage};
 use wildmatch::WildMatch;
 
 use super::PruneError;
@@ -21,7 +21,7 @@ pub(crate) struct PruneOptions {
     pub keep_maps: Vec<String>,
     /// Functions that stay, programs too.
     pub keep_functions: Vec<String>,
-    /// Prog arrays that the names of sections fill.
+    /// Prog arrays that loaders fill.
     pub tail_maps: Vec<TailMap>,
     /// Maps go that no program has used in the first place.
     pub prune_maps: bool,
@@ -29,27 +29,30 @@ pub(crate) struct PruneOptions {
     pub no_globals: bool,
 }
 
-/// A prog array that loaders fill with the programs of sections `PREFIX/SLOT`.
+/// A prog array that loaders fill.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TailMap {
     /// The map's name.
     pub map: String,
-    /// What the names of its programs' sections have before the slot; any without.
-    pub prefix: Option<String>,
+    /// Its programs: what the names of their sections have before the slot, as `2` of `2/7`, or
+    /// else a pattern of names of programs or sections, and then any slot can hold any of them.
+    /// Without, the programs of all sections that end in a slot's number.
+    pub programs: Option<String>,
 }
 
 impl FromStr for TailMap {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (map, prefix) = match text.split_once('=') {
-            Some((map, prefix)) => (map, Some(prefix.trim_end_matches('/').to_owned())),
+        let (map, programs) = match text.split_once('=') {
+            Some((map, programs)) => (map, Some(programs)),
             None => (text, None),
         };
-        if map.is_empty() || prefix.as_ref().is_some_and(String::is_empty) {
-            return Err(format!("`{text}`: expected MAP or MAP=SECTION"));
+        if map.is_empty() || programs.is_some_and(|programs| programs.trim_matches('/').is_empty())
+        {
+            return Err(format!("`{text}`: expected MAP, MAP=SECTION or MAP=NAME|GLOB"));
         }
-        Ok(Self { map: map.to_owned(), prefix })
+        Ok(Self { map: map.to_owned(), programs: programs.map(str::to_owned) })
     }
 }
 
@@ -71,9 +74,11 @@ pub(crate) fn matches(patterns: &[String], name: &str) -> bool {
 /// # Errors
 /// There are none.
 pub(crate) fn check_program(object: &Object, pattern: &str) -> Result<(), PruneError> {
-    let is_program = |func: &Function| func.linkage == Linkage::Entry;
-    check_functions(object, pattern, is_program)
-        .map_err(|known| PruneError::NoProgram { pattern: pattern.to_owned(), known })
+    if !programs(object, pattern).is_empty() {
+        return Ok(());
+    }
+    let is_program = |func: Func| object.links().is_program(object.program(), func);
+    Err(PruneError::NoProgram { pattern: pattern.to_owned(), known: names(object, is_program) })
 }
 
 /// The functions that a pattern names.
@@ -81,21 +86,16 @@ pub(crate) fn check_program(object: &Object, pattern: &str) -> Result<(), PruneE
 /// # Errors
 /// There are none.
 pub(crate) fn check_function(object: &Object, pattern: &str) -> Result<(), PruneError> {
-    check_functions(object, pattern, |_| true)
-        .map_err(|known| PruneError::NoFunction { pattern: pattern.to_owned(), known })
+    if functions(object, std::slice::from_ref(&pattern.to_owned())).is_empty() {
+        let known = names(object, |_| true);
+        return Err(PruneError::NoFunction { pattern: pattern.to_owned(), known });
+    }
+    Ok(())
 }
 
-fn check_functions(
-    object: &Object,
-    pattern: &str,
-    accept: impl Fn(&Function) -> bool,
-) -> Result<(), Vec<String>> {
-    let glob = WildMatch::new(pattern);
-    let known = || object.program().funcs.values().filter(|func| accept(func));
-    if known().any(|func| glob.matches(&func.name)) {
-        return Ok(());
-    }
-    Err(known().map(|func| func.name.clone()).collect())
+fn names(object: &Object, accept: impl Fn(Func) -> bool) -> Vec<String> {
+    let funcs = object.program().funcs.iter().filter(|(id, _)| accept(*id));
+    funcs.map(|(_, func)| func.name.clone()).collect()
 }
 
 /// The maps and data sections that a pattern names.
@@ -117,24 +117,56 @@ pub(crate) fn check_map(object: &Object, pattern: &str) -> Result<(), PruneError
 /// The prog array of a [`TailMap`].
 ///
 /// # Errors
-/// There is no such map, or no section names a slot of it.
+/// There is no such map, no section names a slot of it, or no program has the name given.
 pub(crate) fn check_tail_map(object: &Object, tail: &TailMap) -> Result<(), PruneError> {
     let maps = Maps::new(object, std::slice::from_ref(tail));
     let Some(def) = maps.defs.values().find(|def| def.name == tail.map) else {
         let known = maps.defs.values().map(|def| def.name.clone()).collect();
         return Err(PruneError::NoMap { pattern: tail.map.clone(), known });
     };
-    if !def.is_prog_array || def.slots.is_empty() {
-        return Err(PruneError::NoSlots { map: tail.map.clone() });
+    if def.is_prog_array && def.programs().next().is_some() {
+        return Ok(());
     }
-    Ok(())
+    match &tail.programs {
+        Some(pattern) if def.is_prog_array => check_program(object, pattern),
+        _ => Err(PruneError::NoSlots { map: tail.map.clone() }),
+    }
 }
 
-/// The functions that patterns name.
-pub(crate) fn functions<'o>(
-    object: &'o Object,
-    patterns: &'o [String],
-) -> impl Iterator<Item = Func> + 'o {
-    let funcs = object.program().funcs.iter();
-    funcs.filter(|(_, func)| matches(patterns, &func.name)).map(|(id, _)| id)
+/// The programs that a pattern names: those with such a name, or if there are none, those in
+/// sections with such a name.
+pub(crate) fn programs(object: &Object, pattern: &str) -> Vec<Func> {
+    let glob = WildMatch::new(pattern);
+    let is_program = |func: &Func| object.links().is_program(object.program(), *func);
+    let by_name = object.program().funcs.iter().filter(|(_, func)| glob.matches(&func.name));
+    let by_name: Vec<Func> = by_name.map(|(id, _)| id).filter(is_program).collect();
+    if !by_name.is_empty() {
+        return by_name;
+    }
+    let in_section = |section: &str| {
+        // libbpf's mark of programs that are not loaded unless asked for.
+        let bare = section.strip_prefix('?');
+        glob.matches(section) || bare.is_some_and(|bare| glob.matches(bare))
+    };
+    let funcs = object.links().funcs.iter();
+    let here = funcs.filter(|(_, link)| in_section(&object.elf().section_id(link.section).name));
+    here.map(|(id, _)| id).filter(is_program).collect()
+}
+
+/// The programs that patterns name.
+pub(crate) fn all_programs(object: &Object, patterns: &[String]) -> BTreeSet<Func> {
+    patterns.iter().flat_map(|pattern| programs(object, pattern)).collect()
+}
+
+/// The functions that patterns name, programs also by their sections.
+pub(crate) fn functions(object: &Object, patterns: &[String]) -> BTreeSet<Func> {
+    let mut found = BTreeSet::new();
+    for pattern in patterns {
+        let glob = WildMatch::new(pattern);
+        let funcs = object.program().funcs.iter();
+        let by_name = funcs.filter(|(_, func)| glob.matches(&func.name)).map(|(id, _)| id);
+        let by_name: Vec<Func> = by_name.collect();
+        found.extend(if by_name.is_empty() { programs(object, pattern) } else { by_name });
+    }
+    found
 }

@@ -16,7 +16,7 @@ use bpfold_passes::pass::FoldLog;
 
 use super::constants::{Constant, CutSection};
 use super::graph::{Need, Node, named};
-use super::tail::is_tail_call;
+use super::tail::{is_tail_call, open_tail_calls};
 use super::{Live, Scope};
 use crate::report::{
     Bytes, Cause, ConstantReport, CutReport, DeadReport, KeepReason, KeptReport, Lines, Location,
@@ -52,21 +52,57 @@ pub(crate) fn reasons(
     let empty = |func: &Function| func.opaque.is_none() && func.layout().is_empty();
     let gone = program.funcs.iter().zip(scope.object.program().funcs.values());
     let gone = gone.filter(|((_, after), before)| empty(after) && !empty(before));
-    let mut nodes: Vec<Node> = gone.map(|((func, _), _)| Node::Func(func)).collect();
+    let gone: BTreeSet<Func> = gone.map(|((func, _), _)| func).collect();
+    let mut nodes: Vec<Node> = gone.iter().copied().map(Node::Func).collect();
     nodes.extend(scope.dead(live, |node| match node {
         Node::Func(_) => None,
         Node::Map(_) | Node::Data(_) | Node::Extern(_) => Some(node),
     }));
     let dead = nodes.into_iter().map(|node| finder.dead(node)).collect();
     let cut = cut.iter().map(|cut| finder.cut(cut)).collect();
-    let notes = finder.empty_slots();
+    let mut notes = finder.empty_slots();
+    notes.extend(dropped_targets(scope, program, log, &gone));
     Reasons { dead, cut, kept: kept(scope, live), notes }
+}
+
+/// The programs that go since others are named as entries, while a tail call that can run uses a
+/// prog array of which it is not known what fills it: userspace can put these programs there.
+fn dropped_targets(
+    scope: &Scope<'_>,
+    program: &Program,
+    log: &FoldLog,
+    gone: &BTreeSet<Func>,
+) -> Option<Note> {
+    let Scope { object, options, maps, .. } = scope;
+    if options.entries.is_empty() {
+        return None;
+    }
+    let dropped = super::options::all_programs(object, &options.drops);
+    let in_slots: BTreeSet<Func> = maps.filled().flat_map(|(_, def)| def.programs()).collect();
+    let is_program = |func: &&Func| object.links().is_program(object.program(), **func);
+    let lost = gone.iter().filter(is_program);
+    let lost = lost.filter(|func| !dropped.contains(func) && !in_slots.contains(func));
+    let programs: Vec<String> = lost.map(|func| scope.name(Node::Func(*func))).collect();
+    if programs.is_empty() {
+        return None;
+    }
+    let entered = scope.entered(gone);
+    let (funcs, maps) = open_tail_calls(object, maps, program, &entered, &log.levels);
+    let by: Vec<String> = funcs.iter().map(|func| scope.name(Node::Func(*func))).collect();
+    (!by.is_empty()).then(|| Note::DroppedTargets {
+        programs,
+        by,
+        maps: maps.into_iter().collect(),
+    })
 }
 
 /// Maps, sections and externs that are there although no program needs them, and maps that
 /// programs need without naming them.
 fn kept(scope: &Scope<'_>, live: &Live) -> Vec<KeptReport> {
-    let roots = scope.roots.iter().filter(|node| kind(scope, **node) == PartKind::Program);
+    let (program, links) = (scope.object.program(), scope.object.links());
+    let is_program =
+        |node: &&Node| matches!(node, Node::Func(func) if links.is_program(program, *func));
+    let roots = scope.roots.iter().filter(is_program);
     let by_programs = live.graph.reach(roots.copied());
     let named = |node: Node| {
         let users = live.graph.users(node);
@@ -287,6 +323,9 @@ impl Finder<'_> {
                     let at = function.inst(inst).origin;
                     let mut slots = self.slots(func, at, dead).peekable();
                     match slots.peek() {
+                        _ if self.is_anywhere(func, at, dead) => {
+                            blocks.insert((None, block));
+                        }
                         Some((_, true)) => {
                             blocks.insert((None, block));
                         }
@@ -301,6 +340,14 @@ impl Finder<'_> {
             }
         }
         blocks
+    }
+
+    /// Whether a tail call could enter a program in a slot that is not known.
+    fn is_anywhere(&self, func: Func, at: Option<u32>, dead: Node) -> bool {
+        let defs = &self.scope.maps.defs;
+        let mut calls = self.scope.tails.iter().filter(|call| call.func == func && call.at == at);
+        let is_dead = |program: &Func| Node::Func(*program) == dead;
+        calls.any(|call| call.maps.iter().any(|map| defs[*map].anywhere.iter().any(is_dead)))
     }
 
     /// The slots with a program that a tail call could enter, and whether it enters no other.
@@ -366,7 +413,8 @@ impl Finder<'_> {
                 continue;
             };
             let def = &self.scope.maps.defs[*map];
-            if !def.slots.contains_key(&index) && self.live.nodes.contains(&Node::Func(call.func)) {
+            let is_empty = !def.slots.contains_key(&index) && def.anywhere.is_empty();
+            if is_empty && self.live.nodes.contains(&Node::Func(call.func)) {
                 let note = Note::EmptySlot {
                     at: (self.lines)(call.func, call.at),
                     map: def.name.clone(),

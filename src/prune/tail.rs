@@ -41,7 +41,8 @@ impl TailCall {
     }
 }
 
-/// The tail calls that can be reached from `roots`, through prog arrays that the object fills.
+/// The tail calls that can be reached from `roots`, through prog arrays of which it is known what
+/// fills them.
 pub(crate) fn tail_calls(
     object: &Object,
     maps: &Maps,
@@ -53,6 +54,27 @@ pub(crate) fn tail_calls(
     if filled.is_empty() {
         return Vec::new();
     }
+    let mut calls = all_tail_calls(object, maps, program, roots, levels);
+    for call in &mut calls {
+        // Code that is not understood can have others than those that it names.
+        let is_exact = call.at.is_some() && !call.maps.is_empty();
+        call.maps.retain(|map| filled.contains(map));
+        if call.maps.is_empty() && !is_exact {
+            call.maps.clone_from(&filled);
+        }
+    }
+    calls
+}
+
+/// The tail calls that can be reached from `roots`, through whatever prog arrays; without any
+/// where it is not known through which.
+fn all_tail_calls(
+    object: &Object,
+    maps: &Maps,
+    program: &Program,
+    roots: &[Func],
+    levels: &PerEntity<Func, Level>,
+) -> Vec<TailCall> {
     let facts = Facts::new(program, roots, levels);
     let mut calls = Vec::new();
     for (id, func) in program.funcs.iter().filter(|(id, _)| facts.is_reached(*id)) {
@@ -63,10 +85,9 @@ pub(crate) fn tail_calls(
                         Op::LdImm64 { imm: Imm64::Map(map), .. } => maps.of(object, map),
                         _ => None,
                     })
-                    .filter(|map| filled.contains(map))
+                    .filter(|map| maps.defs[*map].is_prog_array)
                     .collect();
-                let maps =
-                    if named.is_empty() { filled.clone() } else { named.into_iter().collect() };
+                let maps = named.into_iter().collect();
                 calls.push(TailCall { func: id, at: None, maps, index: Number::TOP });
             }
             continue;
@@ -78,12 +99,8 @@ pub(crate) fn tail_calls(
                     return;
                 }
                 let maps = match state.reg(Reg::R2) {
-                    Value::Map(map) => maps
-                        .of(object, map)
-                        .filter(|map| filled.contains(map))
-                        .into_iter()
-                        .collect(),
-                    _ => filled.clone(),
+                    Value::Map(map) => maps.of(object, map).into_iter().collect(),
+                    _ => Vec::new(),
                 };
                 let index = state.reg(Reg::R3).number();
                 calls.push(TailCall { func: id, at: data.origin, maps, index });
@@ -91,6 +108,28 @@ pub(crate) fn tail_calls(
         }
     }
     calls
+}
+
+/// The tail calls that `roots` reach through prog arrays of which it is not known what fills
+/// them: the functions that they are in, and the arrays' names.
+pub(crate) fn open_tail_calls(
+    object: &Object,
+    maps: &Maps,
+    program: &Program,
+    roots: &[Func],
+    levels: &PerEntity<Func, Level>,
+) -> (BTreeSet<Func>, BTreeSet<String>) {
+    let (mut funcs, mut names) = (BTreeSet::new(), BTreeSet::new());
+    let filled: BTreeSet<MapId> = maps.filled().map(|(map, _)| map).collect();
+    for call in all_tail_calls(object, maps, program, roots, levels) {
+        let open = call.maps.iter().filter(|map| !filled.contains(*map));
+        let open: Vec<String> = open.map(|map| maps.defs[*map].name.clone()).collect();
+        if call.maps.is_empty() || !open.is_empty() {
+            funcs.insert(call.func);
+            names.extend(open);
+        }
+    }
+    (funcs, names)
 }
 
 /// Whether an instruction calls `bpf_tail_call`.

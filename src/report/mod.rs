@@ -256,6 +256,16 @@ pub enum Note {
         /// The slot.
         slot: u32,
     },
+    /// Programs that are dropped since others are named as entries, while a tail call that can
+    /// run uses a prog array that the object does not fill: userspace can put them there.
+    DroppedTargets {
+        /// The programs.
+        programs: Vec<String>,
+        /// The functions with such tail calls.
+        by: Vec<String>,
+        /// The prog arrays, as far as they are known.
+        maps: Vec<String>,
+    },
     /// A function that is still there and calls itself, directly or not: kernels refuse it.
     Recursive {
         /// The function.
@@ -358,6 +368,7 @@ impl Note {
     #[must_use]
     pub fn warning(&self) -> Option<&'static str> {
         match self {
+            Note::DroppedTargets { .. } => Some("dropped-targets"),
             Note::MissingHelper { .. } => Some("missing-helper"),
             Note::MissingSymbol { .. } => Some("missing-symbol"),
             Note::NoEffect { .. } => Some("no-effect"),
@@ -374,8 +385,14 @@ impl Note {
     }
 
     /// The names of all warnings, as JSON has them in `note`.
-    pub const WARNINGS: [&'static str; 5] =
-        ["missing-helper", "missing-symbol", "no-effect", "out-of-bounds", "recursive"];
+    pub const WARNINGS: [&'static str; 6] = [
+        "dropped-targets",
+        "missing-helper",
+        "missing-symbol",
+        "no-effect",
+        "out-of-bounds",
+        "recursive",
+    ];
 }
 
 impl Report {

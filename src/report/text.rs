@@ -51,6 +51,21 @@ impl Display for Note {
             Note::EmptySlot { at, map, slot } => {
                 write!(f, "tail call into slot {slot} of {map}, which is empty: {at}")
             }
+            Note::DroppedTargets { programs, by, maps } => {
+                let (through, option) = match maps.as_slice() {
+                    [] => ("a prog array that is not known".to_owned(), "MAP"),
+                    [map] => (map.clone(), map.as_str()),
+                    maps => (maps.join(", "), "MAP"),
+                };
+                write!(
+                    f,
+                    "--entry drops {}, and {} tail-calls through {through}, which the object does \
+                     not fill: if userspace puts dropped programs there, name them with \
+                     --tail-map {option}=NAME|GLOB; if not, with --drop",
+                    programs.join(", "),
+                    by.join(", "),
+                )
+            }
             Note::Recursive { function } => {
                 write!(f, "{function} calls itself, directly or not: kernels refuse it")
             }

@@ -9,7 +9,7 @@ use crate::elf::{Symbol, SymbolKind};
 use crate::lift::links::{Recorded, RelocLink};
 use crate::lift::{PSEUDO_CALL, PSEUDO_FUNC};
 use crate::passes::entity::{Block, Core, Extern, Func, Inst, Line, PerEntity, Reloc};
-use crate::passes::ir::{Function, InstData, OpaqueBody, OpaqueItem};
+use crate::passes::ir::{Function, InstData, Linkage, OpaqueBody, OpaqueItem};
 use crate::passes::isa::{Callee, Imm64, Op, RawInsn};
 
 /// Compares every function.
@@ -97,7 +97,10 @@ impl Functions<'_, '_, '_> {
         // A function that is left alone is a program for loaders. One without a symbol is none: it
         // is read as one where no function of its section has a symbol.
         let alone = pairing.new.program().funcs.len() == 1 || self.symbol_name(true).is_none();
-        let linkage = a.linkage == b.linkage || alone;
+        // A static function in a section of programs is one as soon as nothing calls it.
+        let is_local = self.symbol(false).is_some_and(|symbol| !symbol.is_global());
+        let uncalled = (a.linkage, b.linkage) == (Linkage::Static, Linkage::Entry) && is_local;
+        let linkage = a.linkage == b.linkage || alone || uncalled;
         if self.symbol_name(true) != self.symbol_name(false) || !linkage {
             return Err(self.mismatch(None, format!("{} is another function", b.name)));
         }
@@ -112,12 +115,15 @@ impl Functions<'_, '_, '_> {
     }
 
     fn symbol_name(&self, old: bool) -> Option<&[u8]> {
+        Some(&self.symbol(old)?.name)
+    }
+
+    fn symbol(&self, old: bool) -> Option<&Symbol> {
         let (object, func) = match old {
             true => (self.pairing.old, self.old),
             false => (self.pairing.new, self.new),
         };
-        let symbol = object.links().funcs.get(func)?.symbol?;
-        Some(&object.elf().symbols.get(symbol)?.name)
+        object.elf().symbols.get(object.links().funcs.get(func)?.symbol?)
     }
 
     /// func_info: what the function is for the kernel.
