@@ -49,13 +49,18 @@ const WIDEN_AFTER: u32 = 8;
 
 impl Entry {
     /// Somebody outside enters: any arguments, and frames that the function's own is not in.
-    pub fn unknown() -> Entry {
-        Entry { args: [(Abs::CONTEXT, None); 5], parents: Vec::new() }
+    /// The verifier has found those initialised that the original reads.
+    pub fn unknown(read: RegSet) -> Entry {
+        let mut args = [(Abs::CONTEXT, None); 5];
+        for (arg, reg) in args.iter_mut().zip(Reg::arguments()) {
+            arg.0.uninit = !read.contains(reg);
+        }
+        Entry { args, parents: Vec::new() }
     }
 
     /// The kernel enters a program: the context is in `r1`.
     pub fn program() -> Entry {
-        let mut entry = Entry::unknown();
+        let mut entry = Entry::unknown(RegSet::EMPTY);
         entry.args[0].0 = Abs::address(Base::Ctx(0));
         entry
     }

@@ -179,7 +179,7 @@ impl Machine<'_> {
                 let content = self.written(deep, kind);
                 let (_, low, high) = base.frame().unwrap_or((0, -FRAME, 0));
                 let bytes = (low, high.saturating_add(len.into()));
-                state.overwrite(&mut self.arena, endian, bytes, content);
+                state.overwrite(&mut self.arena, endian, bytes, true, content);
             }
             base @ (Base::Frame { .. } | Base::Within { .. }) => {
                 let (depth, low, high) = base.frame().unwrap_or((u8::MAX, -FRAME, 0));
@@ -407,7 +407,7 @@ impl Machine<'_> {
             }
         }
         for sym in args {
-            self.written_through(state, sym, i64::MAX, deep);
+            self.written_through(state, sym, (i64::MAX, false), deep);
         }
         self.clobber_arguments(state);
         self.fresh(state, Reg::R0, if reaches { Abs::ANY } else { Abs::PLAIN });
@@ -416,7 +416,16 @@ impl Machine<'_> {
 
     /// Somebody may write up to `len` bytes at an address and, if `deep`, through addresses in
     /// frames.
-    fn written_through(&mut self, state: &mut State, address: Sym, len: i64, deep: bool) {
+    ///
+    /// The verifier takes bytes for initialised afterwards only if a helper writes a number of
+    /// bytes that it knows to an address that it knows (`check_stack_range_initialized`).
+    fn written_through(
+        &mut self,
+        state: &mut State,
+        address: Sym,
+        (len, exact): (i64, bool),
+        deep: bool,
+    ) {
         let endian = self.endian();
         let base = self.arena.abs(address).base;
         match base {
@@ -425,7 +434,8 @@ impl Machine<'_> {
                 let (_, low, high) = base.frame().unwrap_or((0, -FRAME, 0));
                 let content = self.written(false, Kind::Number);
                 let bytes = (low, high.saturating_add(len));
-                state.overwrite(&mut self.arena, endian, bytes, content);
+                let all = exact && low == high;
+                state.overwrite(&mut self.arena, endian, bytes, all, content);
             }
             Base::Frame { .. } | Base::Within { .. } => {
                 let (depth, low, high) = base.frame().unwrap_or((u8::MAX, -FRAME, 0));
@@ -478,7 +488,8 @@ impl Machine<'_> {
                 }
                 Arg::Memory { access, extent } if access.writes() => {
                     let len = self.extent(state, extent);
-                    self.written_through(state, *sym, len, false);
+                    let exact = self.is_exact(state, extent);
+                    self.written_through(state, *sym, (len, exact), false);
                 }
                 _ => {}
             }
@@ -514,6 +525,16 @@ impl Machine<'_> {
                 i64::try_from(size).unwrap_or(i64::MAX)
             }),
             Extent::MapKey | Extent::MapValue | Extent::String => i64::MAX,
+        }
+    }
+
+    /// Whether a helper accesses a number of bytes that is known.
+    fn is_exact(&self, state: &State, extent: &Extent) -> bool {
+        match extent {
+            Extent::Bytes(_) => true,
+            Extent::Arg(number) => Reg::new(*number)
+                .is_some_and(|reg| self.arena.abs(state.reg(ORIGINAL, reg)).num.as_one().is_some()),
+            Extent::MapKey | Extent::MapValue | Extent::String => false,
         }
     }
 

@@ -18,6 +18,9 @@ use crate::isa::{self, AluOp, Endian, Imm64, Operand, Reg, Size, Width};
 /// `struct xdp_md` (0, 4, 8) and of `struct __sk_buff` (76, 80, 140).
 const CONTEXT_ADDRESSES: [i64; 6] = [0, 4, 8, 76, 80, 140];
 
+/// Uninitialised values that are kept because the original has read them.
+const MAX_UNINIT: usize = 64;
+
 /// Executes instructions on symbols.
 pub struct Machine<'a> {
     /// The original program: its tables are those of both.
@@ -26,8 +29,8 @@ pub struct Machine<'a> {
     pub arena: Arena,
     /// Functions whose address is taken or that are called, with the states they start in.
     pub entered: Vec<(Func, Option<Entry>)>,
-    /// What the original has read uninitialised since the last event or in the same block.
-    uninit: Vec<Sym>,
+    /// What the original has read uninitialised on the way.
+    pub uninit: Vec<Sym>,
     /// Whether code casts pointers into arenas: whatever is computed of one is one
     /// (`adjust_reg_min_max_vals` of the verifier).
     arenas: bool,
@@ -51,11 +54,6 @@ impl<'a> Machine<'a> {
         self.program.endian
     }
 
-    /// What was read uninitialised before does not excuse what is read from here on.
-    pub fn forget_uninit(&mut self) {
-        self.uninit.clear();
-    }
-
     /// The value of a register that is read.
     pub fn read(&mut self, state: &State, side: usize, reg: Reg) -> Result<Sym, Reason> {
         let sym = state.reg(side, reg);
@@ -67,7 +65,9 @@ impl<'a> Machine<'a> {
 
     fn read_uninit(&mut self, side: usize, sym: Sym, reason: Reason) -> Result<(), Reason> {
         if side == ORIGINAL {
-            self.uninit.push(sym);
+            if !self.uninit.contains(&sym) && self.uninit.len() < MAX_UNINIT {
+                self.uninit.push(sym);
+            }
             return Ok(());
         }
         if self.uninit.contains(&sym) { Ok(()) } else { Err(reason) }

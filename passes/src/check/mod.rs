@@ -21,7 +21,9 @@
 //!    each is used at most once. The original's other loads are dropped only if nothing that
 //!    is seen needs them.
 //! 4. *Initialised*: no instruction of the rewritten function reads a register or a frame byte
-//!    that can be uninitialised, unless the original reads the same there.
+//!    that can be uninitialised, unless the original has read the same on the way. Of what
+//!    somebody outside passes, the arguments that the original reads are initialised; of what a
+//!    callee may have written, what was so before, or is known to be written.
 //! 5. *Progress*: neither goes round without end while the other stands still.
 //! 6. *Kinds*: where the two must hold the same, the verifier takes it for the same: a number of
 //!    the original is not something that may be a pointer in the rewritten function, nor the
@@ -154,7 +156,7 @@ use crate::check::strategy::FIRST;
 use crate::check::walk::{Walk, Walked};
 use crate::entity::{EntityVec, Func, PerEntity};
 use crate::ir::{Function, Linkage, Op, Program};
-use crate::isa::{self, Callee, Imm64};
+use crate::isa::{self, Callee, Imm64, RegSet};
 
 /// Proves that each function of `rewritten` does what it does in `original`. `roots` are the
 /// functions that somebody outside can enter ([`roots`]). Gives the functions of which it is
@@ -169,6 +171,7 @@ pub fn check(original: &Program, rewritten: &Program, roots: &[Func]) -> Vec<Ref
         rewritten,
         pairs: original.funcs.keys().map(|f| Pair::new(&original.funcs[f], code(f))).collect(),
         summaries: original.funcs.keys().map(|_| Summary::default()).collect(),
+        initialised: reads::initialised(original),
         entries: original.funcs.keys().map(|_| None).collect(),
         callers: PerEntity::default(),
         work: BTreeSet::new(),
@@ -249,6 +252,8 @@ struct Checker<'a> {
     rewritten: &'a Program,
     pairs: EntityVec<Func, Pair<'a>>,
     summaries: EntityVec<Func, Summary>,
+    /// The arguments that each original function reads.
+    initialised: EntityVec<Func, RegSet>,
     /// How each function is entered, with the number of joins.
     entries: EntityVec<Func, Option<(Entry, u32)>>,
     callers: PerEntity<Func, BTreeSet<Func>>,
@@ -301,7 +306,7 @@ impl Checker<'_> {
         let is_program = |f: &Function| f.linkage == Linkage::Entry;
         let entry = match self.original.funcs.get(func).is_some_and(is_program) {
             true => Entry::program(),
-            false => Entry::unknown(),
+            false => Entry::unknown(self.initialised[func]),
         };
         self.enter(func, &entry);
     }

@@ -32,6 +32,25 @@ pub fn arguments<'a>(
     }
 }
 
+/// The arguments that each function reads, whoever can call or replace it: those that the
+/// verifier has found initialised. Of a function that is opaque, all.
+pub fn initialised(program: &Program) -> EntityVec<Func, RegSet> {
+    let all: RegSet = Reg::arguments().collect();
+    let start = |f: &Function| if f.opaque.is_some() { all } else { RegSet::EMPTY };
+    let mut reads: EntityVec<Func, RegSet> = program.funcs.values().map(start).collect();
+    loop {
+        let mut changed = false;
+        for (func, function) in program.funcs.iter().filter(|(_, f)| f.opaque.is_none()) {
+            let read = at_entry(program, function, &reads) & all;
+            changed |= read != reads[func];
+            reads[func] = read;
+        }
+        if !changed {
+            return reads;
+        }
+    }
+}
+
 fn at_entry(program: &Program, function: &Function, reads: &EntityVec<Func, RegSet>) -> RegSet {
     let mut live: PerEntity<Block, RegSet> = PerEntity::default();
     loop {

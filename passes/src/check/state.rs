@@ -171,19 +171,21 @@ impl State {
 
     /// Something may have written to bytes of the own frame, in both programs the same: where
     /// they were equal before they still are. `content` is what it wrote, for an offset and a
-    /// length.
+    /// length; `all`: the verifier takes all of them for initialised.
     pub fn overwrite(
         &mut self,
         arena: &mut Arena,
         endian: Endian,
         (at, end): (i64, i64),
+        all: bool,
         content: impl Fn(i64, u32) -> Abs,
     ) {
         let held = self.clone();
         let content = |arena: &mut Arena, at: i64, len: u32| {
             let old = held.sides.first().and_then(|s| s.frame.read(arena, endian, (at, len), true));
+            let uninit = !all && old.is_some_and(|sym| arena.abs(sym).uninit);
             let old = old.map_or(Abs::UNINIT, |sym| arena.abs(sym));
-            let new = content(at, len);
+            let new = Abs { uninit, ..content(at, len) };
             let (base, kind) = (old.base, if len < 8 { Kind::Number } else { old.kind });
             if base == Base::Plain && kind == Kind::Number {
                 return new;

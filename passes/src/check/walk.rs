@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use petgraph::algo::is_cyclic_directed;
 use petgraph::graph::DiGraph;
 
-use crate::check::arena::FastMap;
+use crate::check::arena::{FastMap, Sym};
 use crate::check::context::{Entry, Exit};
 use crate::check::event::{Next, Summary};
 use crate::check::exec::Machine;
@@ -47,7 +47,7 @@ struct Key {
 struct Node {
     key: Key,
     state: State,
-    owned: Vec<crate::check::arena::Sym>,
+    owned: Vec<Sym>,
     visits: u32,
 }
 
@@ -96,6 +96,9 @@ pub(super) struct Position {
     /// The positions in the original's block of what the rewritten function has executed
     /// since the original entered it: a loop of the latter may stand in one block.
     pub(super) done: Vec<usize>,
+    /// What the original has read uninitialised on the way from the last pair of points at
+    /// which ways meet, up to the block's start.
+    pub(super) uninit: Vec<Sym>,
 }
 
 /// A refusal without the function, boxed by the walk.
@@ -152,6 +155,7 @@ impl<'a> Walk<'a> {
             rewritten: key.rewritten,
             moved: [true; 2],
             done: Vec::new(),
+            uninit: Vec::new(),
         };
         self.arrive(start, key.original, state)?;
         self.blocks_left = limit.saturating_mul(WALKS);
@@ -210,6 +214,7 @@ impl<'a> Walk<'a> {
             },
         };
         if self.has_one_way_in[at.original.block] && at.original.at == 0 && !skipped {
+            at.uninit.clone_from(&self.machine.uninit);
             self.pending.push((at, state));
             return Ok(());
         }
@@ -335,6 +340,7 @@ impl<'a> Walk<'a> {
             rewritten: key.rewritten,
             moved: [false; 2],
             done: Vec::new(),
+            uninit: Vec::new(),
         };
         self.pending.push((at, state));
         while let Some((at, state)) = self.pending.pop() {
@@ -349,7 +355,7 @@ impl<'a> Walk<'a> {
 
     /// Walks to the end of the original's block.
     fn block(&mut self, mut at: Position, mut state: State) -> Step<()> {
-        self.machine.forget_uninit();
+        self.machine.uninit = std::mem::take(&mut at.uninit);
         let original = self.pair.original;
         loop {
             let data = original.block(at.original.block);
@@ -396,7 +402,6 @@ impl<'a> Walk<'a> {
                 Next::Never => return Ok(()),
                 Next::On => {}
             }
-            self.machine.forget_uninit();
             state.loads.forget();
             at.original.at += 1;
             at.rewritten.at += 1;
