@@ -13,7 +13,7 @@ use crate::passes::analysis::calls::CallGraph;
 use crate::passes::entity::Func;
 use crate::passes::ir::Program;
 use crate::passes::opt::fold::{Event, LoadSource};
-use crate::passes::pass::{self, FoldLog, Level, Options, Step};
+use crate::passes::pass::{FoldLog, Folded as FoldedCode, Folding, Level, Options, Step};
 use crate::proof::Proof;
 use crate::prune::{Live, Node, PruneOptions, Scope};
 use crate::record::{self, FoldedWith, Record};
@@ -45,6 +45,8 @@ pub struct Fold<'o> {
     step_limit: Option<u64>,
     check: bool,
     damage: Option<Damage>,
+    /// Whether each attempt folds everything, so that steps have lasting numbers.
+    whole: bool,
 }
 
 /// Damages what the passes made of a program: a miscompile for tests.
@@ -91,6 +93,7 @@ impl<'o> Fold<'o> {
             step_limit: None,
             check: true,
             damage: None,
+            whole: false,
         })
     }
 
@@ -124,15 +127,17 @@ impl<'o> Fold<'o> {
     /// are damaged or do not fit the object; a program that is to be dropped and cannot be;
     /// global data that must not be there; a result that is not what was proven; other bugs.
     pub fn run(self) -> Result<Folded, Error> {
-        self.run_watched(&mut |_| {})
+        self.run_examined(&mut |_| {}, &mut |_, _| {})
     }
 
-    /// [`Fold::run`] with a look at every step. Where a function would grow or its jumps no
-    /// longer reach, everything is folded again with less, and steps are counted from 1 again.
+    /// [`Fold::run`] with a look at every step. Where a function would grow, its jumps no longer
+    /// reach or it is not proven, everything is folded again with less of it, and steps are
+    /// counted from 1 again.
     ///
     /// # Errors
     /// As [`Fold::run`].
-    pub fn run_watched(self, watch: &mut dyn FnMut(&Step<'_>)) -> Result<Folded, Error> {
+    pub fn run_watched(mut self, watch: &mut dyn FnMut(&Step<'_>)) -> Result<Folded, Error> {
+        self.whole = true;
         self.run_examined(watch, &mut |_, _| {})
     }
 
@@ -148,7 +153,7 @@ impl<'o> Fold<'o> {
         let facts = kernel::resolve(object, &self.kernel)?;
         let (open, closed) = self.sections();
         let scope = Scope::new(object, &self.prune, &open, &closed);
-        let Code { program, log, live, core, proof, lowered, entered } =
+        let Code { program, log, live, core, proof, too_far, lowered, entered } =
             self.fold_program(&scope, &facts, watch)?;
         scope.check_drops(&live)?;
         let mut warnings = core.check(object, &program, &log)?;
@@ -180,6 +185,7 @@ impl<'o> Fold<'o> {
             prune::reasons(&scope, &live, &program, &log, &self.variables, &cut, &mut lines);
         let mut report =
             report::build(object, &program, &log, &self.variables, &draft, &seals, &record);
+        report.tell_too_far(too_far.iter().map(|func| program.funcs[*func].name.as_str()));
         report.add_reasons(reasons);
         report.notes.extend(warnings);
         report.notes.extend(self.without_effect());
@@ -187,7 +193,7 @@ impl<'o> Fold<'o> {
         report.notes.extend(bounds::outside(object, code, &entered, &self.variables, &mut lines));
         report.core = core.report(object, &mut lines);
         if self.check {
-            report.add_proof(&proof, &mut lines);
+            report.add_proof(&proof, (&log, &program), (&scope, &live), &mut lines);
         }
         let written = draft.write(object)?;
         if self.check {
@@ -209,8 +215,8 @@ impl<'o> Fold<'o> {
     }
 
     /// Folds the code, lets the functions go that nothing needs any more, and lays it out. A
-    /// function in which a jump gets too far for its encoding, or that is not proven to do
-    /// what it did, stays as it was.
+    /// function in which a jump gets too far for its encoding stays as it was, and one that is
+    /// not proven to do what it did is folded less.
     ///
     /// A program that goes enters nothing any more, and what it has called can be folded
     /// further, so this starts over until nothing more goes.
@@ -225,24 +231,32 @@ impl<'o> Fold<'o> {
         apply_variables(&mut original, &self.variables);
         facts.apply(&mut original);
         let core = self.resolve_core(&mut original)?;
-        let mut options =
-            Options { verify_each: self.verify_each, limit: self.step_limit, ..Options::default() };
+        let mut options = Options {
+            verify_each: self.verify_each,
+            limit: self.step_limit,
+            whole: self.whole,
+            ..Options::default()
+        };
         let mut gone = BTreeSet::new();
         let mut stay = BTreeSet::new();
+        let mut too_far = BTreeSet::new();
         let mut proof = Proof::default();
         if self.prune.any() {
             let live = scope.live(&original, &roots(object), &FoldLog::default(), &stay);
             gone = scope.gone(&live);
         }
+        let mut folding = Folding::new(&original);
         loop {
-            let mut program = original.clone();
             let entered = scope.entered(&gone);
             options.roots = Some(entered.clone());
-            let log = pass::fold_watched(&mut program, &options, watch)?;
-            if let Some(damage) = self.damage {
-                damage(&mut program, &log);
-            }
-            let live = scope.live(&program, &entered, &log, &stay);
+            let anew = folding.fold(&options, watch, &mut |program, log| {
+                if let Some(damage) = self.damage {
+                    damage(program, log);
+                }
+            })?;
+            proof.add(&anew, &original);
+            let Some(FoldedCode { program, log }) = folding.folded() else { continue };
+            let live = scope.live(program, &entered, log, &stay);
             // Less can be folded in a function that grows, and then more is needed again.
             let back: Vec<Func> = gone
                 .iter()
@@ -259,18 +273,22 @@ impl<'o> Fold<'o> {
                 gone.extend(now);
                 continue;
             }
+            let mut program = program.clone();
             clear(&mut program, &now);
+            let programs = (&original, &program, log);
             let levels = &mut options.levels;
-            if self.check && !proof.prove(&original, (&program, &log), &entered, levels)? {
+            if self.check && !proof.prove(&folding, programs, (&entered, &live), levels)? {
                 continue;
             }
             let lifted = prune::lifted_without(object, &program);
             match lower(object.elf(), object.btf_ext(), &lifted, &program) {
                 Ok(lowered) => {
-                    return Ok(Code { program, log, live, core, proof, lowered, entered });
+                    let log = log.clone();
+                    return Ok(Code { program, log, live, core, proof, too_far, lowered, entered });
                 }
                 Err(LowerError::Linearize { id, .. }) if options.levels[id] != Level::None => {
                     options.levels[id] = Level::None;
+                    too_far.insert(id);
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -428,6 +446,8 @@ struct Code {
     live: Live,
     core: Applied,
     proof: Proof,
+    /// The functions in which a jump would not reach.
+    too_far: BTreeSet<Func>,
     lowered: Lowered,
     /// The functions that somebody outside can enter.
     entered: Vec<Func>,

@@ -4,9 +4,9 @@
 
 use bpfold::passes::ir::{Op, Program};
 use bpfold::passes::isa::{Operand, Reg};
-use bpfold::passes::pass::FoldLog;
+use bpfold::passes::pass::{FoldLog, Level};
 use bpfold::passes::text::Printer;
-use bpfold::report::ProofReport;
+use bpfold::report::{LessFolded, ProofReport};
 use bpfold::{Fold, Folded, Object};
 
 fn object(name: &str) -> Object {
@@ -46,7 +46,7 @@ fn proof(folded: &Folded) -> &ProofReport {
 }
 
 fn refused(folded: &Folded) -> Vec<&str> {
-    proof(folded).refused.iter().map(|refusal| refusal.at.function.as_str()).collect()
+    proof(folded).refused.iter().map(|refusal| refusal.function.as_str()).collect()
 }
 
 #[test]
@@ -94,6 +94,50 @@ fn callers_of_a_refused_function_are_proven_with_it() {
     for (_, func) in before.funcs.iter().filter(|(_, func)| func.name != "fill") {
         let right = Object::parse(&right.bytes).unwrap();
         assert_eq!(code(&after, &func.name), code(&right, &func.name), "{}", func.name);
+    }
+}
+
+/// Miscompiles `fill` as long as it is folded at one of the first levels.
+fn wrong_at<const LAST: u8>(program: &mut Program, log: &FoldLog) {
+    let rank = |level| match level {
+        Level::Full | Level::Narrow => 0,
+        Level::Plain => 1,
+        Level::Bare => 2,
+        Level::None => 3,
+    };
+    let funcs = program.funcs.iter();
+    let meant = funcs.filter(|(id, func)| func.name == "fill" && rank(log.levels[*id]) <= LAST);
+    if meant.count() > 0 {
+        wrong_numbers(program, log, |name| name == "fill");
+    }
+}
+
+#[test]
+fn a_refused_function_is_folded_as_far_as_is_proven() {
+    let object = object("kernel_version");
+    let fold = || Fold::new(&object).unwrap().set("kernel_version", "0x60100").unwrap();
+    let right = fold().run().unwrap();
+    let size = |folded: &Folded, name: &str| {
+        folded.report.functions.iter().find(|func| func.name == name).unwrap().after
+    };
+    let cases: [(fn(&mut Program, &FoldLog), LessFolded); 3] = [
+        (wrong_at::<0>, LessFolded::Values),
+        (wrong_at::<1>, LessFolded::Branches),
+        (wrong_at::<2>, LessFolded::Nothing),
+    ];
+    let mut before = size(&right, "fill");
+    for (damage, expected) in cases {
+        let less = fold().damage(damage).run().unwrap();
+        assert_eq!(refused(&less), ["fill"]);
+        let refusal = &proof(&less).refused[0];
+        assert_eq!(refusal.folded, expected);
+        assert!(refusal.at.source.is_some());
+        assert_eq!(refusal.instructions, size(&less, "fill") - size(&right, "fill"));
+        assert!(size(&less, "fill") >= before, "{expected:?}");
+        before = size(&less, "fill");
+        for func in right.report.functions.iter().filter(|func| func.name != "fill") {
+            assert_eq!(size(&less, &func.name), func.after, "{}", func.name);
+        }
     }
 }
 

@@ -5,11 +5,14 @@
 //! to fold stays as it is to the byte. A function that would grow is folded again without
 //! the constants that take two slots, and if it still grows it stays as it was.
 
+mod folding;
+
+pub use folding::{Folded, Folding, Funcs};
+
 use crate::analysis::calls::CallGraph;
 use crate::analysis::constants::Facts;
 use crate::analysis::frame_access::Accesses;
 use crate::analysis::liveness::{self, Liveness};
-use crate::cfg::encoded_slots;
 use crate::entity::{Func, PerEntity};
 use crate::ir::{self, Function, Linkage, Program, VerifyError};
 use crate::opt::fold::{Event, Patch};
@@ -26,8 +29,21 @@ pub enum Level {
     Full,
     /// Not the loads whose value takes an `ldimm64`.
     Narrow,
+    /// As [`Narrow`](Level::Narrow), and what becomes useless stays: no copies are propagated, no
+    /// dead instructions removed, no blocks merged.
+    Plain,
+    /// Loads whose value takes no `ldimm64`, and decided branches. Every other instruction that
+    /// is still reached stays as it is.
+    Bare,
     /// Nothing: the function stays as it is, and nothing is assumed of what it does.
     None,
+}
+
+impl Level {
+    /// Whether what becomes useless is removed.
+    fn cleans_up(self) -> bool {
+        matches!(self, Level::Full | Level::Narrow)
+    }
 }
 
 /// How to fold.
@@ -45,6 +61,9 @@ pub struct Options {
     pub limit: Option<u64>,
     /// What a function may cost.
     pub limits: Limits,
+    /// Each time fold everything, so that steps have the numbers that [`limit`](Self::limit)
+    /// counts.
+    pub whole: bool,
 }
 
 /// What a single function may cost, so that time and memory stay bounded whatever the input is.
@@ -86,6 +105,16 @@ pub enum Limit {
     Blocks(Func, usize),
     /// The function has changed in more rounds: it stays as the last one left it.
     Rounds(Func, usize),
+}
+
+impl Limit {
+    /// The function.
+    #[must_use]
+    pub fn func(&self) -> Func {
+        match self {
+            Limit::Blocks(func, _) | Limit::Rounds(func, _) => *func,
+        }
+    }
 }
 
 /// The passes, as a [`Step`] names them.
@@ -157,43 +186,11 @@ pub fn fold_watched(
     options: &Options,
     watch: &mut dyn FnMut(&Step<'_>),
 ) -> Result<FoldLog, PassError> {
-    let mut levels = options.levels.clone();
-    let mut limits = Vec::new();
-    for (id, _) in program.funcs.iter().filter(|(_, func)| options.limits.is_too_large(func)) {
-        levels[id] = Level::None;
-        limits.push(Limit::Blocks(id, options.limits.blocks));
-    }
-    loop {
-        let graph = CallGraph::new(program);
-        let roots = options.roots.clone().unwrap_or_else(|| default_roots(program, &graph));
-        let mut driver = Driver {
-            program: program.clone(),
-            original: program,
-            options,
-            roots: &roots,
-            log: FoldLog { levels: levels.clone(), limits: limits.clone(), ..FoldLog::default() },
-            steps: 0,
-            stopped: PerEntity::default(),
-            watch,
-        };
-        driver.run()?;
-        driver.drop_dead(&graph);
-        let Driver { program: folded, log, .. } = driver;
-        let mut grown = false;
-        for (id, func) in folded.funcs.iter() {
-            if log.changed[id] && encoded_slots(func) > encoded_slots(&program.funcs[id]) {
-                grown = true;
-                levels[id] = match levels[id] {
-                    Level::Full => Level::Narrow,
-                    Level::Narrow | Level::None => Level::None,
-                };
-            }
-        }
-        if !grown {
-            *program = folded;
-            return Ok(log);
-        }
-    }
+    let mut folding = Folding::new(program);
+    folding.fold(options, watch, &mut |_, _| {})?;
+    let Some(folded) = folding.into_folded() else { return Ok(FoldLog::default()) };
+    *program = folded.program;
+    Ok(folded.log)
 }
 
 struct Driver<'a> {
@@ -210,6 +207,22 @@ struct Driver<'a> {
 }
 
 impl Driver<'_> {
+    /// Folds what `roots` can enter.
+    fn fold(
+        original: &Program,
+        graph: &CallGraph,
+        (options, roots): (&Options, &[Func]),
+        log: FoldLog,
+        watch: &mut dyn FnMut(&Step<'_>),
+    ) -> Result<Folded, PassError> {
+        let (program, stopped) = (original.clone(), PerEntity::default());
+        let mut driver =
+            Driver { program, original, options, roots, log, steps: 0, stopped, watch };
+        driver.run()?;
+        driver.drop_dead(graph);
+        Ok(Folded { program: driver.program, log: driver.log })
+    }
+
     /// Rounds of rewriting until one changes nothing. Each but the last folds something that the
     /// one before made visible.
     fn run(&mut self) -> Result<(), PassError> {
@@ -252,8 +265,17 @@ impl Driver<'_> {
             if !facts.is_reached(func) || is_left {
                 continue;
             }
-            let patch = Patch::collect(&self.program, facts, func);
+            let mut patch = Patch::collect(&self.program, facts, func);
             if !patch.folds() && !self.log.changed[func] {
+                continue;
+            }
+            if self.log.levels[func] == Level::Bare {
+                patch.keep_events();
+                let events = patch.events.clone();
+                if self.step("fold", func, |function| patch.apply(function))? {
+                    self.log.changed[func] |= !events.is_empty();
+                    self.log.events.extend(events);
+                }
                 continue;
             }
             let mut replace = Vec::new();
@@ -278,9 +300,13 @@ impl Driver<'_> {
 
     /// What became useless in the functions that were changed.
     fn clean_up(&mut self, facts: &Facts) -> Result<(), PassError> {
-        let arguments = liveness::arguments(&self.program, facts, &self.log.changed);
+        let mut cleaned: Funcs = PerEntity::default();
         for func in self.program.funcs.keys() {
-            if !self.log.changed[func] || !facts.is_reached(func) || self.stopped[func] {
+            cleaned[func] = self.log.changed[func] && self.log.levels[func].cleans_up();
+        }
+        let arguments = liveness::arguments(&self.program, facts, &cleaned);
+        for func in self.program.funcs.keys() {
+            if !cleaned[func] || !facts.is_reached(func) || self.stopped[func] {
                 continue;
             }
             let accesses = Accesses::new(&self.program, facts, func);

@@ -4,6 +4,7 @@
 
 use std::fmt::Write;
 
+use bpfold_passes::check;
 use bpfold_passes::ir::Program;
 use bpfold_passes::pass::{self, FoldLog, Limit, Limits, Options};
 use bpfold_passes::text;
@@ -77,4 +78,18 @@ fn a_limit_on_rounds_is_told() {
     let (_, log) = rounds(0);
     let expected: Vec<Limit> = whole.funcs.keys().map(|f| Limit::Rounds(f, 0)).collect();
     assert_eq!(log.limits, expected);
+}
+
+/// No stack is as deep as a function has blocks.
+#[test]
+fn long_functions_are_folded_and_proven_on_a_small_stack() {
+    let fold_and_prove = || {
+        let mut program = programs(1, 4000);
+        let original = program.clone();
+        let log = fold(&mut program, Limits::default());
+        assert!(program.funcs.keys().all(|func| log.changed[func]));
+        assert_eq!(check::check(&original, &program, &check::roots(&original)), []);
+    };
+    let thread = std::thread::Builder::new().stack_size(1 << 18).spawn(fold_and_prove);
+    thread.unwrap().join().unwrap();
 }

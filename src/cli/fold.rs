@@ -18,7 +18,11 @@ pub fn run(args: &FoldArgs) -> Result<(), CliError> {
     let object = Object::parse(&bytes).map_err(CliError::object(&args.object))?;
     let fold = prepare(&object, &args.object, &args.options)?;
     let mut steps = Steps::new(args);
-    let folded = fold.step_limit(args.bisect).run_watched(&mut |step| steps.see(step));
+    let fold = fold.step_limit(args.bisect);
+    let folded = match steps.are_wanted() {
+        true => fold.run_watched(&mut |step| steps.see(step)),
+        false => fold.run(),
+    };
     steps.finish();
     let folded = folded.map_err(CliError::object(&args.object))?;
     check_denied(args, &folded.report)?;
@@ -143,6 +147,10 @@ struct Steps<'a> {
 impl<'a> Steps<'a> {
     fn new(args: &'a FoldArgs) -> Self {
         Self { args, last: None }
+    }
+
+    fn are_wanted(&self) -> bool {
+        self.args.bisect.is_some() || !self.args.print_after.is_empty()
     }
 
     fn see(&mut self, step: &Step<'_>) {

@@ -3,7 +3,8 @@
 use anstyle::Style;
 use bpfold::Report;
 use bpfold::report::{
-    CutReport, DeadReport, FunctionKind, FunctionReport, Location, PartKind, RefusalReport,
+    CutReport, DeadReport, FunctionKind, FunctionReport, LessFolded, Location, PartKind,
+    RefusalReport,
 };
 
 use super::table::{Align, Table, printable};
@@ -138,13 +139,27 @@ impl Summary {
 
     fn proof(&mut self, report: &Report) {
         let Some(proof) = &report.proof else { return };
-        let changed = proof.proven + proof.refused.len();
+        let nothing = proof.refused.iter().filter(|one| one.folded == LessFolded::Nothing);
+        let changed = proof.proven + nothing.count();
         if changed > 0 {
             self.line(&format!("proven: {} of {changed} changed functions", proof.proven));
         }
         for refusal in &proof.refused {
-            let RefusalReport { at, reason } = refusal;
-            self.line(&format!("  {} stays as it was: {reason}: {at}", at.function));
+            let RefusalReport { function, at, reason, folded, instructions, keeps } = refusal;
+            let folded = match folded {
+                LessFolded::Values => "is folded without removing what becomes useless",
+                LessFolded::Branches => "has only loads and branches folded",
+                LessFolded::Nothing => "stays as it was",
+            };
+            self.line(&format!("  {function} {folded}: {reason}: {at}"));
+            let kept = [
+                (*instructions > 0).then(|| format!("{instructions} instructions more")),
+                (!keeps.is_empty()).then(|| format!("keeps {}", keeps.join(", "))),
+            ];
+            let kept: Vec<String> = kept.into_iter().flatten().collect();
+            if !kept.is_empty() {
+                self.line(&format!("    at the cost of: {}", kept.join(", ")));
+            }
         }
     }
 
@@ -265,11 +280,19 @@ mod tests {
         let mut report = Report::default();
         let at = Location { function: "main".to_owned(), instruction: Some(7), source: None };
         let reason = "the result is not known to be the same".to_owned();
-        let refused = vec![RefusalReport { at, reason }];
+        let refused = vec![RefusalReport {
+            function: "main".to_owned(),
+            at,
+            reason,
+            folded: LessFolded::Nothing,
+            instructions: 12,
+            keeps: vec!["parse".to_owned(), "counts".to_owned()],
+        }];
         report.proof = Some(ProofReport { proven: 2, refused });
         let text = text(&report, false);
         assert!(text.contains("proven: 2 of 3 changed functions\n"), "{text}");
-        let line = "  main stays as it was: the result is not known to be the same: main+7\n";
-        assert!(text.contains(line), "{text}");
+        let lines = "  main stays as it was: the result is not known to be the same: main+7\n    \
+                     at the cost of: 12 instructions more, keeps parse, counts\n";
+        assert!(text.contains(lines), "{text}");
     }
 }

@@ -113,6 +113,13 @@ pub(crate) struct Live {
     graph: Graph,
 }
 
+impl Live {
+    /// What a function needs, directly or not, and it itself.
+    pub fn needs(&self, func: Func) -> BTreeSet<Node> {
+        self.graph.reach([Node::Func(func)])
+    }
+}
+
 impl<'o> Scope<'o> {
     /// `open` are the sections that must stay because something in them can still be set,
     /// `closed` those that can go although nothing has named them in the first place.

@@ -1,8 +1,8 @@
 //! From the events of the passes to the report.
 
 use super::{
-    BranchReport, Dropped, FunctionKind, FunctionReport, LimitKind, LoadReport, Location, Note,
-    OpenVariable, Report, SourceLine,
+    BranchReport, Dropped, FunctionKind, FunctionReport, LessReason, LimitKind, LoadReport,
+    Location, Note, OpenVariable, Report, SourceLine,
 };
 use crate::Object;
 use crate::btf::{Record as BtfRecord, Table};
@@ -128,7 +128,8 @@ fn notes(
         }
         let too_large = |limit: &Limit| matches!(limit, Limit::Blocks(func, _) if *func == id);
         if log.levels[id] != Level::Full && !log.limits.iter().any(too_large) {
-            notes.push(Note::FoldedLess { function: func.name.clone() });
+            let (function, reason) = (func.name.clone(), LessReason::WouldGrow);
+            notes.push(Note::FoldedLess { function, reason });
         }
     }
     notes.extend(log.limits.iter().map(|limit| {

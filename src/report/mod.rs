@@ -11,9 +11,12 @@ pub use parts::{
 
 use serde::Serialize;
 
-use crate::passes::check::Refusal;
-use crate::proof::Proof;
-use crate::prune::Reasons;
+use crate::passes::cfg::encoded_slots;
+use crate::passes::entity::Func;
+use crate::passes::ir::Program;
+use crate::passes::pass::{FoldLog, Level};
+use crate::proof::{Proof, Refused};
+use crate::prune::{Live, Reasons, Scope};
 use crate::record::FoldedWith;
 
 /// What folding did to an object.
@@ -158,17 +161,40 @@ pub struct CoreReport {
 pub struct ProofReport {
     /// How many do what they did, for every input.
     pub proven: usize,
-    /// Those of which this could not be proven: they stay as they were.
+    /// Those of which this could not be proven at first: they are folded less, as far as that is
+    /// proven.
     pub refused: Vec<RefusalReport>,
 }
 
-/// A function that stays as it was, since the checker could not prove what became of it.
+/// A function that is folded less than it could be, since the checker could not prove what
+/// became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RefusalReport {
-    /// Where the original stands.
+    /// The function.
+    pub function: String,
+    /// Where the original stands: what was done to the instructions there is not shown to be
+    /// right.
     pub at: Location,
-    /// Why.
+    /// What is not shown.
     pub reason: String,
+    /// What is done to the function all the same.
+    pub folded: LessFolded,
+    /// How many instructions, as the kernel counts them, it has more than if all were proven.
+    pub instructions: u32,
+    /// The functions, maps, sections of data and externs that would otherwise be dropped.
+    pub keeps: Vec<String>,
+}
+
+/// What is done to a function of which not everything is proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LessFolded {
+    /// Values are folded, but what becomes useless is not removed.
+    Values,
+    /// Loads are immediates and branches are decided; all else that can run is unchanged.
+    Branches,
+    /// Nothing.
+    Nothing,
 }
 
 /// What is no longer in the object.
@@ -226,10 +252,12 @@ pub enum Note {
     },
     /// DWARF went, since code has moved.
     DwarfDropped,
-    /// A function of which not everything was folded, since it would have grown.
+    /// A function of which not everything was folded.
     FoldedLess {
         /// The function.
         function: String,
+        /// Why.
+        reason: LessReason,
     },
     /// A function that reached a limit on what folding may cost.
     Limit {
@@ -347,6 +375,16 @@ pub enum NoEffect {
     },
 }
 
+/// Why not everything in a function is folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LessReason {
+    /// It would have had more instructions than before.
+    WouldGrow,
+    /// A jump would have gone further than its encoding reaches.
+    JumpTooFar,
+}
+
 /// What a limit is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -406,16 +444,43 @@ impl Report {
         self.notes.extend(reasons.notes);
     }
 
+    /// Says of functions that they were too far to jump in, and not that they would have grown.
+    pub(crate) fn tell_too_far<'n>(&mut self, names: impl Iterator<Item = &'n str> + Clone) {
+        for note in &mut self.notes {
+            if let Note::FoldedLess { function, reason } = note
+                && names.clone().any(|name| name == function)
+            {
+                *reason = LessReason::JumpTooFar;
+            }
+        }
+    }
+
     /// Adds what the checker said. A function that it refused is not one that would have grown.
-    pub(crate) fn add_proof(&mut self, proof: &Proof, lines: &mut Lines<'_>) {
-        let refusal = |refusal: &Refusal| RefusalReport {
-            at: lines.location(refusal.func, refusal.slot),
-            reason: refusal.reason.to_string(),
+    pub(crate) fn add_proof(
+        &mut self,
+        proof: &Proof,
+        (log, program): (&FoldLog, &Program),
+        (scope, live): (&Scope<'_>, &Live),
+        lines: &mut Lines<'_>,
+    ) {
+        let kept = proof.kept(live);
+        let refusal = |(&func, refused): (&Func, &Refused)| RefusalReport {
+            function: program.funcs[func].name.clone(),
+            at: lines.location(refused.refusal.func, refused.refusal.slot),
+            reason: refused.refusal.reason.to_string(),
+            folded: match log.levels[func] {
+                Level::Full | Level::Narrow | Level::Plain => LessFolded::Values,
+                Level::Bare => LessFolded::Branches,
+                Level::None => LessFolded::Nothing,
+            },
+            instructions: encoded_slots(&program.funcs[func]).saturating_sub(refused.slots),
+            keeps: kept(func).into_iter().map(|node| scope.name(node)).collect(),
         };
-        let refused: Vec<RefusalReport> = proof.refusals.values().map(refusal).collect();
-        let is_refused = |name: &String| refused.iter().any(|r| r.at.function == *name);
-        self.notes
-            .retain(|note| !matches!(note, Note::FoldedLess { function } if is_refused(function)));
+        let refused: Vec<RefusalReport> = proof.refused.iter().map(refusal).collect();
+        let is_refused = |name: &String| refused.iter().any(|r| r.function == *name);
+        self.notes.retain(
+            |note| !matches!(note, Note::FoldedLess { function, .. } if is_refused(function)),
+        );
         self.proof = Some(ProofReport { proven: proof.proven, refused });
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{LimitKind, Location, NoEffect, Note};
+use super::{LessReason, LimitKind, Location, NoEffect, Note};
 
 /// `function+12, file.c:34 `text of the line``, as far as it is known.
 impl Display for Location {
@@ -26,12 +26,12 @@ impl Display for Note {
                 write!(f, "{function} is carried untouched: {reason} (instruction {instruction})")
             }
             Note::DwarfDropped => f.write_str("DWARF is gone: code has moved"),
-            Note::FoldedLess { function } => {
-                write!(
-                    f,
-                    "not everything in {function} is folded: it would grow, or a jump would not \
-                     reach"
-                )
+            Note::FoldedLess { function, reason } => {
+                let reason = match reason {
+                    LessReason::WouldGrow => "it would grow",
+                    LessReason::JumpTooFar => "a jump would not reach its target",
+                };
+                write!(f, "not everything in {function} is folded: {reason}")
             }
             Note::Limit { function, limit: LimitKind::Blocks, value } => {
                 write!(f, "{function} is not folded: it has more than {value} basic blocks")

@@ -2,7 +2,8 @@
 
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
-use petgraph::visit::{EdgeFiltered, IntoNeighbors};
+use petgraph::unionfind::UnionFind;
+use petgraph::visit::{EdgeFiltered, EdgeRef, IntoNeighbors};
 
 use crate::entity::{Entity, Func, PerEntity};
 use crate::ir::{Function, Program};
@@ -68,6 +69,26 @@ impl CallGraph {
     /// The functions that no code names.
     pub fn unnamed(&self) -> impl Iterator<Item = Func> + '_ {
         self.graph.externals(petgraph::Direction::Incoming).map(|n| self.graph[n])
+    }
+
+    /// For each function one of its component, the same for all that have to do with each other:
+    /// by calls and addresses in any direction.
+    pub fn components(&self) -> PerEntity<Func, Func> {
+        let mut sets = UnionFind::new(self.graph.node_count());
+        for edge in self.graph.edge_references() {
+            sets.union(edge.source().index(), edge.target().index());
+        }
+        let mut components = PerEntity::with_default(Func::from_index(0));
+        for (at, set) in sets.into_labeling().into_iter().enumerate() {
+            components[Func::from_index(at)] = Func::from_index(set);
+        }
+        components
+    }
+
+    /// The functions that name `func`, once for each mention.
+    pub fn naming(&self, func: Func) -> impl Iterator<Item = Func> + '_ {
+        let node = NodeIndex::new(func.index());
+        self.graph.neighbors_directed(node, petgraph::Direction::Incoming).map(|n| self.graph[n])
     }
 
     /// The functions that `roots` reach by calls and addresses, the roots included.

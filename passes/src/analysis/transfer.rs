@@ -233,7 +233,7 @@ impl Transfer<'_> {
                 match offset.and_then(|o| section.load(o, size, self.program.endian)) {
                     Some((value, known))
                         if known == limit
-                            && self.levels[self.func] == Level::Narrow
+                            && self.levels[self.func] != Level::Full
                             && load_constant(dst, value).slots() > 1 =>
                     {
                         Value::NUMBER

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use petgraph::algo::is_cyclic_directed;
+use petgraph::algo::toposort;
 use petgraph::graph::DiGraph;
 
 use crate::check::arena::{FastMap, Sym};
@@ -557,7 +557,7 @@ enum Skipped {
 /// Whether edges between pairs of points make a cycle.
 fn goes_round(edges: &BTreeSet<(usize, usize)>) -> bool {
     let edges = edges.iter().filter_map(|&(a, b)| Some((u32::try_from(a).ok()?, b as u32)));
-    is_cyclic_directed(&DiGraph::<(), ()>::from_edges(edges))
+    toposort(&DiGraph::<(), ()>::from_edges(edges), None).is_err()
 }
 
 /// Whether an instruction can be what became of another one.

@@ -74,6 +74,16 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The function.
+    #[must_use]
+    pub fn func(&self) -> Func {
+        match self {
+            Event::LoadFolded { func, .. } | Event::BranchDecided { func, .. } => *func,
+        }
+    }
+}
+
 /// What is to be done to one function.
 #[derive(Debug, Default)]
 pub struct Patch {
@@ -85,6 +95,8 @@ pub struct Patch {
     cut: Vec<(Block, Inst)>,
     /// What the report will say.
     pub events: Vec<Event>,
+    /// The loads among the events.
+    loads: Vec<Inst>,
 }
 
 impl Patch {
@@ -109,12 +121,19 @@ impl Patch {
                 patch.cut.push((block, last));
             }
         }
+        patch.loads.sort();
         patch
     }
 
     /// Whether a load or a branch is folded: only then is a function rewritten at all.
     pub fn folds(&self) -> bool {
         !self.events.is_empty()
+    }
+
+    /// Leaves out all but folded loads and decided branches.
+    pub fn keep_events(&mut self) {
+        self.replace.retain(|(inst, _)| self.loads.binary_search(inst).is_ok());
+        self.cut.clear();
     }
 
     /// What the operands of an instruction allow; where it loads from, if that is known.
@@ -187,6 +206,7 @@ impl Patch {
         let Some((op, value)) = constant_result(data, state) else { return };
         if let (Op::Load { size, .. }, Some(source)) = (data.op, source) {
             let slot = data.origin;
+            self.loads.push(inst);
             self.events.push(Event::LoadFolded { func, slot, source, size, value });
         }
         if op != data.op {
