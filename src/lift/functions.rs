@@ -11,12 +11,8 @@ use super::links::{CodeSection, CodeSymbol, FuncLink, Links, Place};
 use super::records::Records;
 use super::refs::{Addends, RefError, Target, target};
 use super::{LiftError, Starts};
-use crate::btf::Btf;
+use crate::btf::{self, Btf, Kind, TypeId};
 use crate::elf::{ElfObject, SectionIndex, Symbol, SymbolBind, SymbolIndex, SymbolKind};
-
-/// STV_INTERNAL and STV_HIDDEN: libbpf's `bpf_object__add_programs` makes such functions
-/// static.
-const RESTRICTED: [u8; 2] = [1, 2];
 
 /// The symbols of each section.
 type Symbols<'e> = BTreeMap<SectionIndex, Vec<(SymbolIndex, &'e Symbol)>>;
@@ -55,7 +51,8 @@ pub(super) fn find(
                 .filter(|name| !name.is_empty())
                 .unwrap_or_else(|| format!("{}+{:#x}", code.id.name, byte_offset(start)));
             let symbol_of = symbol.map(|(_, symbol)| symbol);
-            let linkage = linkage(&symbols, code, start, symbol_of);
+            let own = info.iter().any(|info| is_global(btf, info.record.type_id));
+            let linkage = linkage(&symbols, code, start, symbol_of, own);
             let mut function = Function::new(name, linkage);
             function.original_slots = end - start;
             let func = funcs.push(function);
@@ -198,12 +195,29 @@ fn naming_symbols(elf: &ElfObject) -> BTreeMap<(SectionIndex, u64), (SymbolIndex
     named
 }
 
-fn linkage(symbols: &Symbols<'_>, code: &Code, start: u32, symbol: Option<&Symbol>) -> Linkage {
+/// Whether the type of a function makes kernels verify it on its own
+/// (`check_btf_func` keeps the linkage for `subprog_is_global`).
+fn is_global(btf: Option<&Btf>, ty: TypeId) -> bool {
+    let kind = btf.filter(|btf| btf.contains(ty)).map(|btf| &btf.ty(ty).kind);
+    matches!(kind, Some(Kind::Func { linkage: btf::Linkage::Global, .. }))
+}
+
+/// A function is static only if every loader hands it to the kernel as such, so neither its
+/// symbol nor its type (`own`) may be global. Visibility counts for nothing: libbpf makes hidden
+/// and internal functions static (`bpf_object__add_programs`), cilium/ebpf and aya let kernels
+/// verify them on their own. What is assumed of global functions holds for static ones, too.
+fn linkage(
+    symbols: &Symbols<'_>,
+    code: &Code,
+    start: u32,
+    symbol: Option<&Symbol>,
+    own: bool,
+) -> Linkage {
     let subprograms = code.id.name == ".text";
     match symbol {
+        Some(symbol) if symbol.bind == SymbolBind::Local && own => Linkage::Global,
         Some(symbol) if symbol.bind == SymbolBind::Local => Linkage::Static,
         Some(_) if !subprograms => Linkage::Entry,
-        Some(symbol) if RESTRICTED.contains(&symbol.visibility()) => Linkage::Static,
         Some(_) => Linkage::Global,
         None => {
             let nameless = || {

@@ -28,6 +28,24 @@ pub(super) fn call_unknown(state: &mut State, args: RegSet) {
     state.set(Reg::R0, result, Kind::Unknown);
 }
 
+/// A function of the program of which nothing is known but the arguments. Whoever loads it decides
+/// whether it is verified on its own or with its callers: only libbpf makes hidden functions static
+/// (`bpf_object__add_programs`), aya makes some global ones static, and without types all are. What
+/// is verified with its callers may access a caller's frame on both sides of an address that it
+/// gets, put that address there, and return it, or the context.
+pub(super) fn call_function(state: &mut State) {
+    let args = || Reg::arguments().map(|reg| state.reg(reg));
+    let frame = args().any(|arg| arg.may_be_frame());
+    let ctx = frame || args().any(|arg| arg.may_be_ctx());
+    if frame {
+        state.clobber_all();
+    }
+    clobber_caller_saved(state);
+    if ctx {
+        state.set(Reg::R0, Value::Opaque { frame, ctx });
+    }
+}
+
 /// Something writes up to `len` bytes at an address and, if `deep`, through the addresses
 /// that it finds there. The verifier takes what is there afterwards for numbers.
 fn write_through(state: &mut State, address: Value, len: i64, deep: bool) {

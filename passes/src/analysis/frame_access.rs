@@ -7,7 +7,7 @@ use crate::analysis::state::State;
 use crate::analysis::value::Value;
 use crate::entity::{Func, Inst, PerEntity};
 use crate::helpers::{Access, Arg, Extent, Helper, Indirect};
-use crate::ir::{InstData, Linkage, Op, Program};
+use crate::ir::{InstData, Op, Program};
 use crate::isa::{AluOp, Callee, Operand, Reg, Width};
 
 /// What each instruction of a function does with its frame.
@@ -28,7 +28,7 @@ impl Accesses {
             facts.walk_before(program, func, block, |inst, before| {
                 let data = function.inst(inst);
                 accesses.escapes |= escapes(&data.op, before);
-                accesses.insts[inst] = FrameAccess::of(program, data, before);
+                accesses.insts[inst] = FrameAccess::of(data, before);
             });
         }
         accesses
@@ -74,7 +74,7 @@ const ALL: (i64, i64) = (-FRAME_SIZE, FRAME_SIZE);
 
 impl FrameAccess {
     /// None if it can be any access.
-    fn of(program: &Program, data: &InstData, before: &State) -> Option<FrameAccess> {
+    fn of(data: &InstData, before: &State) -> Option<FrameAccess> {
         let op = &data.op;
         if data.core.is_some() && op.uses().iter().any(|r| before.reg(r).may_be_frame()) {
             return None;
@@ -101,12 +101,10 @@ impl FrameAccess {
                 Some(helper) => memory.helper(helper, before),
                 None => memory.call(before),
             },
-            Op::Call(Callee::Func(func)) => {
-                let passed = Reg::arguments().any(|r| before.reg(r).may_be_frame());
-                if program.funcs[func].linkage == Linkage::Static && passed {
+            // Whatever its linkage: see `call_effects::call_function`.
+            Op::Call(Callee::Func(_)) => {
+                if Reg::arguments().any(|r| before.reg(r).may_be_frame()) {
                     memory.reads.push(ALL);
-                } else {
-                    memory.call(before);
                 }
             }
             Op::Call(_) => memory.call(before),

@@ -2,7 +2,9 @@
 //! sections.
 
 use crate::analysis::branches::operand;
-use crate::analysis::call_effects::{call_helper, call_unknown, clobber_caller_saved};
+use crate::analysis::call_effects::{
+    call_function, call_helper, call_unknown, clobber_caller_saved,
+};
 use crate::analysis::constants::{FuncFacts, is_untouchable};
 use crate::analysis::kind::Kind;
 use crate::analysis::number::Number;
@@ -317,7 +319,7 @@ impl Transfer<'_> {
                     || self.recursive[func]
                     || is_untouchable(self.program, self.levels, func)
                 {
-                    call_unknown(state, Reg::arguments().collect());
+                    call_function(state);
                     return true;
                 }
                 match &self.facts[func].exit {

@@ -331,7 +331,7 @@ impl Machine<'_> {
                 let linkage = self.program.funcs.get(func).map(|f| f.linkage);
                 if linkage != Some(Linkage::Static) || summary.unknown {
                     self.entered.push((func, None));
-                    self.call_unknown(state, ANY_ARGUMENTS)?;
+                    self.call_function(state)?;
                     return Ok(Next::On);
                 }
                 return self.call_static(state, func, &summary);
@@ -386,6 +386,33 @@ impl Machine<'_> {
         self.clobber_arguments(state);
         self.fresh(state, Reg::R0, exit.result);
         Ok(Next::On)
+    }
+
+    /// A function of the program of which only the arguments are known. Loaders and kernels differ
+    /// in which functions they verify with their callers (libbpf the hidden ones, all of them the
+    /// global ones of objects whose types are refused), and those may read and write a whole frame
+    /// that they get an address in, and return that address, or the context.
+    fn call_function(&mut self, state: &mut State) -> Result<(), Reason> {
+        self.same_arguments(state, Reg::arguments())?;
+        let args = || Reg::arguments().map(|reg| self.arena.abs(state.reg(ORIGINAL, reg)).base);
+        let ctx = args().any(|base| base.may_be_ctx());
+        let reaches = Reg::arguments().any(|reg| {
+            let sym = state.reg(ORIGINAL, reg);
+            reaches_frame(&self.arena, sym)
+        });
+        if reaches {
+            self.same_frame(state, -FRAME, 0)?;
+            let endian = self.endian();
+            state.overwrite_all(&mut self.arena, endian);
+        }
+        self.clobber_arguments(state);
+        let result = match (reaches, ctx) {
+            (true, _) => Abs::ANY,
+            (false, true) => Abs::CONTEXT,
+            (false, false) => Abs::PLAIN,
+        };
+        self.fresh(state, Reg::R0, result);
+        Ok(())
     }
 
     /// A callee of which only the arguments are known: it may read and write whatever it can

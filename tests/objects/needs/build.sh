@@ -1,0 +1,13 @@
+#!/bin/sh
+# Builds the objects of this directory: what loaders and kernels find without an instruction that
+# names it.
+set -eu
+cd "$(dirname "$0")"
+flags="-O2 -g -Wall -target bpfel -mcpu=v3 -fdebug-compilation-dir=."
+flags="$flags -D__TARGET_ARCH_x86 -idirafter /usr/include/x86_64-linux-gnu"
+build() {
+	clang-19 $flags -c "$1.c" -o "$1.o"
+	llvm-strip-22 -g "$1.o"
+}
+build hidden
+llvm-objcopy-22 --localize-symbol=of_local_symbol hidden.o
