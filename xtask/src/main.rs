@@ -13,9 +13,12 @@ mod kernels;
 mod machine;
 mod objects;
 mod oracle;
+mod random_c;
 mod report;
 mod residual;
 mod result;
+mod trial;
+mod work;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -35,6 +38,7 @@ enum Command {
     Corpus(corpus::CorpusArguments),
     Kernels(kernels::KernelsArguments),
     Fetch(fetch::FetchArguments),
+    RandomC(random_c::RandomCArguments),
     /// Load objects in this process and print a line of JSON for each
     #[command(hide = true)]
     Load {
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
         Command::Corpus(arguments) => corpus::run(&arguments),
         Command::Kernels(arguments) => kernels::run(&arguments),
         Command::Fetch(arguments) => fetch::run(&arguments),
+        Command::RandomC(arguments) => random_c::run(&arguments),
         Command::Load { arguments } => {
             bpfold_kernel::run_command(arguments, &mut std::io::stdout().lock())
                 .map(|()| true)
