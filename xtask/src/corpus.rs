@@ -76,6 +76,7 @@ pub fn run(arguments: &CorpusArguments) -> Result<bool> {
         assignments: &arguments.assignment,
         runs: !arguments.no_run,
         residual: true,
+        once: false,
         kernel: assignments::host_kernel()?,
     };
     let found = work(objects, arguments.jobs, |path| {

@@ -30,6 +30,8 @@ pub struct Trial<'a> {
     pub runs: bool,
     /// What the verifier never visits is asked, too.
     pub residual: bool,
+    /// An object that takes the kernel too long is tried under no other assignment.
+    pub once: bool,
     /// What bpfold is told of the kernel.
     pub kernel: Kernel,
 }
@@ -67,7 +69,12 @@ impl Trial<'_> {
             match guarded(|| assignment.apply(&object, &self.kernel)) {
                 Ok(pair) => {
                     let elapsed = start.elapsed().as_secs_f64() * 1000.0;
-                    result.assignments.push(self.assignment(&assignment, &pair, &name, elapsed)?);
+                    let judged = self.assignment(&assignment, &pair, &name, elapsed)?;
+                    let is_untried = judged.untried.is_some();
+                    result.assignments.push(judged);
+                    if is_untried && self.once {
+                        break;
+                    }
                 }
                 Err(error) => {
                     result.refused.insert(assignment.name.to_owned(), format!("{error:#}"));

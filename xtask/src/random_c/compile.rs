@@ -41,9 +41,10 @@ impl Build {
         Build { compiler, cpu: c.pick(cpus), level: c.pick(&LEVELS) }
     }
 
-    fn arguments(self) -> [String; 6] {
+    fn arguments(self) -> [String; 7] {
         let cpu = format!("-mcpu={}", self.cpu);
-        ["-target", "bpf", "-g", "-w", self.level, &cpu].map(str::to_owned)
+        ["-target", "bpf", "-g", "-w", "-fno-crash-diagnostics", self.level, &cpu]
+            .map(str::to_owned)
     }
 
     /// The command as a person types it.
@@ -66,8 +67,18 @@ impl Build {
             output.status.success(),
             "{}: {}",
             self.text(source, object),
-            String::from_utf8_lossy(&output.stderr)
+            errors(&String::from_utf8_lossy(&output.stderr))
         );
         Ok(())
+    }
+}
+
+/// The lines that tell of an error, or the first if none does.
+fn errors(text: &str) -> String {
+    let is_error = |line: &&str| line.contains("error:") || line.contains("Error");
+    let lines: Vec<&str> = text.lines().filter(is_error).take(3).collect();
+    match lines.is_empty() {
+        true => text.lines().next().unwrap_or_default().to_owned(),
+        false => lines.join("; "),
     }
 }

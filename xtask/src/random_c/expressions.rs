@@ -27,7 +27,11 @@ pub fn value(c: &mut Choices, config: &Config, names: &Names, depth: usize) -> S
     match c.below(12) {
         0..=3 => format!("({} {} {})", inner(c), c.pick(&OPERATORS), inner(c)),
         4 => format!("({} {} {})", inner(c), c.pick(&["<<", ">>"]), 1 + c.below(31)),
-        5 => format!("({} {} {})", inner(c), c.pick(&["/", "%"]), 1 + c.below(100)),
+        5 => {
+            // Instruction sets up to v3 have no signed division.
+            let ty = c.pick(&["u64", "u32"]);
+            format!("(({ty})({}) {} {}u)", inner(c), c.pick(&["/", "%"]), 1 + c.below(100))
+        }
         6 => format!("({})({})", c.pick(&TYPES), inner(c)),
         7 => format!("({}({}))", c.pick(&["~", "-", "!"]), inner(c)),
         8 => {

@@ -63,7 +63,7 @@ pub struct RandomCArguments {
     #[arg(long)]
     pub compile_only: bool,
     /// Seconds that the kernel may take for an object
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub limit: u64,
     /// Leave test runs out
     #[arg(long)]
@@ -83,8 +83,9 @@ pub fn run(arguments: &RandomCArguments) -> Result<bool> {
     };
     let generator = Generator { compilers: &compilers, topics, out: &out };
     if arguments.compile_only {
-        let made = work(seeds, arguments.jobs, |seed| {
-            Ok((seed.to_string(), generator.make(seed)?.programs, Vec::new()))
+        let made = work(seeds, arguments.jobs, |seed| match generator.make(seed)? {
+            Ok(made) => Ok((seed.to_string(), made.programs, Vec::new())),
+            Err(why) => Ok((seed.to_string(), 0, vec![why])),
         })?;
         println!("{} sources, {} programs: {}", made.len(), sum(&made), out.display());
         return Ok(true);
@@ -95,10 +96,14 @@ pub fn run(arguments: &RandomCArguments) -> Result<bool> {
         assignments: &arguments.assignment,
         runs: !arguments.no_run,
         residual: false,
+        once: true,
         kernel: assignments::host_kernel()?,
     };
     let found = work(seeds, arguments.jobs, |seed| {
-        let made = generator.make(seed)?;
+        let made = match generator.make(seed)? {
+            Ok(made) => made,
+            Err(why) => return Ok((seed.to_string(), None, vec![why])),
+        };
         let result = trial.object(&made.object)?;
         let mut lines = report::problems(&result);
         if lines.is_empty() && !arguments.keep {
@@ -107,17 +112,19 @@ pub fn run(arguments: &RandomCArguments) -> Result<bool> {
         if !lines.is_empty() {
             lines.push(format!("  reproduce: {}", made.reproduce(seed, arguments)));
         }
-        Ok((seed.to_string(), (made.programs, result), lines))
+        Ok((seed.to_string(), Some((made.programs, result)), lines))
     })?;
-    let (programs, mut results): (Vec<usize>, Vec<ObjectResult>) = found.into_iter().unzip();
+    let (programs, mut results): (Vec<usize>, Vec<ObjectResult>) =
+        found.into_iter().flatten().unzip();
     results.sort_by(|a, b| a.object.cmp(&b.object));
     let totals = report::totals(&results);
     report::write(&out.join("objects.jsonl"), &results)?;
     report::write_tables(&out, &results)?;
     println!(
-        "kernel {}, {} sources with {} programs",
+        "kernel {}, {} of {} sources compiled, with {} programs",
         bpfold_kernel::kernel_release(),
         results.len(),
+        arguments.count,
         sum(&programs)
     );
     print!("{}", totals.text());
@@ -146,7 +153,8 @@ struct Made {
 }
 
 impl Generator<'_> {
-    fn make(&self, seed: u64) -> Result<Made> {
+    /// Makes and compiles the source of a seed; why it does not compile, if it does not.
+    fn make(&self, seed: u64) -> Result<Result<Made, String>> {
         let topic = self.topics[(seed % self.topics.len() as u64) as usize];
         let mut choices = Choices::from_seed(seed.wrapping_mul(0x5851_f42d_4c95_7f2d));
         let build = Build::choose(&mut choices, self.compilers);
@@ -154,8 +162,10 @@ impl Generator<'_> {
         let source = self.out.join(format!("seed{seed}.c"));
         let object = self.out.join(format!("seed{seed}.o"));
         fs::write(&source, text)?;
-        build.run(&source, &object)?;
-        Ok(Made { source, object, topic, build, programs })
+        match build.run(&source, &object) {
+            Ok(()) => Ok(Ok(Made { source, object, topic, build, programs })),
+            Err(why) => Ok(Err(format!("NOT COMPILED {why:#}"))),
+        }
     }
 }
 

@@ -244,7 +244,7 @@ impl<'a> Body<'a> {
     }
 
     fn bounded_loop(&mut self) {
-        let (index, count) = (self.fresh("i"), 1 + self.c.below(8));
+        let (index, count) = (self.fresh("i"), 1 + self.c.below(4));
         let bound = match self.c.chance(1, 3) && !self.config.numbers.is_empty() {
             true => {
                 let number = &self.config.numbers[self.c.below(self.config.numbers.len())];
@@ -559,9 +559,7 @@ impl<'a> Body<'a> {
                 }
             }
         }
-        for _ in 0..1 + self.c.below(2) {
-            self.statement();
-        }
+        self.block(2);
         self.names.values.retain(|name| !name.starts_with(&format!("{data}[")));
         self.names.tested.retain(|condition| !condition.contains(&data));
         self.indent -= 1;
