@@ -14,6 +14,8 @@ mod machine;
 mod objects;
 mod oracle;
 mod random_c;
+mod random_insts;
+mod reduce;
 mod report;
 mod residual;
 mod result;
@@ -39,6 +41,8 @@ enum Command {
     Kernels(kernels::KernelsArguments),
     Fetch(fetch::FetchArguments),
     RandomC(random_c::RandomCArguments),
+    RandomInsts(random_insts::RandomInstsArguments),
+    Reduce(reduce::ReduceArguments),
     /// Load objects in this process and print a line of JSON for each
     #[command(hide = true)]
     Load {
@@ -53,6 +57,8 @@ fn main() -> ExitCode {
         Command::Kernels(arguments) => kernels::run(&arguments),
         Command::Fetch(arguments) => fetch::run(&arguments),
         Command::RandomC(arguments) => random_c::run(&arguments),
+        Command::RandomInsts(arguments) => random_insts::run(&arguments),
+        Command::Reduce(arguments) => reduce::run(&arguments),
         Command::Load { arguments } => {
             bpfold_kernel::run_command(arguments, &mut std::io::stdout().lock())
                 .map(|()| true)
