@@ -12,12 +12,12 @@ use bpfold_kernel::{ObjectVerdict, ProgramRun, ProgramVerdict, differences};
 use serde::Deserialize;
 
 use crate::assignments::{self, Pair};
-use crate::corpus::{guarded, unjudged};
 use crate::judge::judge;
 use crate::machine::Machine;
 use crate::objects;
 use crate::report;
 use crate::result::{AssignmentResult, ObjectResult};
+use crate::trial::{guarded, unjudged};
 
 /// Loads of the original and of the folded object in a machine. What differs then is asked once
 /// more.

@@ -13,9 +13,14 @@ mod kernels;
 mod machine;
 mod objects;
 mod oracle;
+mod random_c;
+mod random_insts;
+mod reduce;
 mod report;
 mod residual;
 mod result;
+mod trial;
+mod work;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -35,6 +40,9 @@ enum Command {
     Corpus(corpus::CorpusArguments),
     Kernels(kernels::KernelsArguments),
     Fetch(fetch::FetchArguments),
+    RandomC(random_c::RandomCArguments),
+    RandomInsts(random_insts::RandomInstsArguments),
+    Reduce(reduce::ReduceArguments),
     /// Load objects in this process and print a line of JSON for each
     #[command(hide = true)]
     Load {
@@ -48,6 +56,9 @@ fn main() -> ExitCode {
         Command::Corpus(arguments) => corpus::run(&arguments),
         Command::Kernels(arguments) => kernels::run(&arguments),
         Command::Fetch(arguments) => fetch::run(&arguments),
+        Command::RandomC(arguments) => random_c::run(&arguments),
+        Command::RandomInsts(arguments) => random_insts::run(&arguments),
+        Command::Reduce(arguments) => reduce::run(&arguments),
         Command::Load { arguments } => {
             bpfold_kernel::run_command(arguments, &mut std::io::stdout().lock())
                 .map(|()| true)

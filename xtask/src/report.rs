@@ -164,6 +164,11 @@ impl Totals {
         self.lost + self.whole_lost + self.grown + self.xlated_grown + self.different == 0
     }
 
+    /// No function was left alone since it could not be proven.
+    pub fn is_proven(&self) -> bool {
+        self.proof.1 == 0
+    }
+
     /// The totals for people.
     pub fn text(&self) -> String {
         let mut out = String::new();

@@ -53,7 +53,7 @@ impl Choices {
     }
 
     /// A number below `bound`; 0 if that is 0.
-    pub(super) fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         match bound {
             0 | 1 => 0,
             2..=256 => usize::from(self.byte()) % bound,
@@ -62,17 +62,17 @@ impl Choices {
     }
 
     /// True `times` in `of`.
-    pub(super) fn chance(&mut self, times: usize, of: usize) -> bool {
+    pub fn chance(&mut self, times: usize, of: usize) -> bool {
         self.below(of) < times
     }
 
     /// One of `from`, which is not empty.
-    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
 
     /// A 64-bit number, often an edge or small.
-    pub(super) fn number(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         match self.below(4) {
             0 => self.below(16) as u64,
             1 => self.pick(&EDGES),
