@@ -80,7 +80,11 @@ fn addition(data: &InstData, block: Block, inst: Inst, before: &State) -> Option
     if data.core.is_some() || data.reloc.is_some() {
         return None;
     }
-    let constant = |reg: Reg| before.reg(reg).as_constant().map(|value| value as i64);
+    // What may be a pointer, whatever it is equal to, can be what is followed.
+    let constant = |reg: Reg| {
+        let value = before.reg(reg).as_constant().filter(|_| before.kind(reg).is_number());
+        value.map(|value| value as i64)
+    };
     let (sum, pointer, delta) = match data.op {
         Op::Alu { width: Width::W64, op: AluOp::Add, dst, src: Operand::Imm(imm) } => {
             (dst, dst, i64::from(imm))
