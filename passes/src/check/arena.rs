@@ -498,7 +498,8 @@ impl Arena {
                 Term::Part(whole, from, _) => (whole, from + shift),
                 _ => (a, shift),
             };
-            return self.intern(Term::Part(whole, shift, len), Abs::UNINIT);
+            let num = Num::range(0, u64::MAX >> (64 - 8 * len.clamp(1, 8)));
+            return self.intern(Term::Part(whole, shift, len), Abs { num, ..Abs::UNINIT });
         }
         if let Some((half, shift)) = self.half_of(a, shift, len) {
             return self.extract(half, shift, len);

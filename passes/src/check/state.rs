@@ -181,18 +181,22 @@ impl State {
         content: impl Fn(i64, u32) -> Abs,
     ) {
         let held = self.clone();
-        let content = |arena: &mut Arena, at: i64, len: u32| {
-            let old = held.sides.first().and_then(|s| s.frame.read(arena, endian, (at, len), true));
-            let uninit = !all && old.is_some_and(|sym| arena.abs(sym).uninit);
-            let old = old.map_or(Abs::UNINIT, |sym| arena.abs(sym));
-            let new = Abs { uninit, ..content(at, len) };
-            let (base, kind) = (old.base, if len < 8 { Kind::Number } else { old.kind });
-            if base == Base::Plain && kind == Kind::Number {
-                return new;
-            }
-            new.join(&Abs { base, kind, ..new }, false)
-        };
-        self.replace(arena, endian, (at, end), content);
+        let own = held.sides.first();
+        for (from, to, uninit) in
+            own.map(|own| initialised(arena, endian, own, at, end)).unwrap_or_default()
+        {
+            let content = |arena: &mut Arena, at: i64, len: u32| {
+                let old = own.and_then(|s| s.frame.read(arena, endian, (at, len), true));
+                let old = old.map_or(Abs::UNINIT, |sym| arena.abs(sym));
+                let new = Abs { uninit: uninit && !all, ..content(at, len) };
+                let (base, kind) = (old.base, if len < 8 { Kind::Number } else { old.kind });
+                if base == Base::Plain && kind == Kind::Number {
+                    return new;
+                }
+                new.join(&Abs { base, kind, ..new }, false)
+            };
+            self.replace(arena, endian, (from, to), content);
+        }
     }
 
     /// As [`overwrite`](Self::overwrite), where `content` says what is there afterwards.
@@ -266,6 +270,25 @@ impl State {
         }
         self.touched_beyond = true;
     }
+}
+
+/// The bytes of a frame from `at` to `end` in runs, each with whether it can be uninitialised.
+fn initialised(
+    arena: &mut Arena,
+    endian: Endian,
+    side: &Side,
+    at: i64,
+    end: i64,
+) -> Vec<(i64, i64, bool)> {
+    let mut runs: Vec<(i64, i64, bool)> = Vec::new();
+    for piece in side.frame.pieces(arena, endian, at.max(-FRAME), end.min(0)) {
+        let uninit = piece.sym == Sym::MISSING || arena.abs(piece.sym).uninit;
+        match runs.last_mut() {
+            Some((_, to, same)) if *same == uninit => *to = piece.end(),
+            _ => runs.push((piece.at, piece.end(), uninit)),
+        }
+    }
+    runs
 }
 
 /// What so many bytes of memory can hold if they can hold an address in a frame.

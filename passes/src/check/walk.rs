@@ -284,7 +284,10 @@ impl<'a> Walk<'a> {
                 Skipped::Passed if !computes && then.is_none() => {
                     (*at, *state) = (ahead.clone(), next_state);
                 }
-                Skipped::Decided => (*at, *state, then) = (ahead.clone(), next_state, None),
+                Skipped::Decided => {
+                    self.skip_rewritten(&mut ahead, &mut next_state)?;
+                    (*at, *state, then) = (ahead.clone(), next_state, None);
+                }
                 Skipped::Passed | Skipped::Undecided => then = Some(next_state),
             }
         }
@@ -327,6 +330,29 @@ impl<'a> Walk<'a> {
         at.original = Point::start(next);
         at.done.clear();
         Ok(skipped)
+    }
+
+    /// The rewritten function goes on over jumps that are decided; over instructions that nobody
+    /// sees too, if the strategy is to carry them and they lead to such a jump.
+    fn skip_rewritten(&mut self, at: &mut Position, state: &mut State) -> Step<()> {
+        let Some(rewritten) = self.pair.rewritten else { return Ok(()) };
+        let (mut ahead, mut then) = (at.clone(), None);
+        for _ in 0..MAX_SKIPPED {
+            let Some(point) = ahead.rewritten.settle(rewritten) else { break };
+            let Some(&inst) = rewritten.block(point.block).insts.get(point.at) else { break };
+            let jumps = matches!(rewritten.op(inst), Op::Branch { .. });
+            if !jumps && !self.strategy.carries {
+                break;
+            }
+            let mut next = then.take().unwrap_or_else(|| state.clone());
+            match self.advance(&mut ahead, &mut next, point, inst) {
+                Ok(true) if jumps => (*at, *state) = (ahead.clone(), next),
+                Ok(true) => then = Some(next),
+                Err(refusal) if !self.strategy.carries => return Err(refusal),
+                Ok(false) | Err(_) => break,
+            }
+        }
+        Ok(())
     }
 
     /// Walks from a pair of points to the next ones at which ways meet.
