@@ -74,6 +74,11 @@ fn a_miscompiled_program_stays_as_it_was_with_what_it_names() {
     }
     assert_eq!(wrong.report.dropped.maps, <[String; 0]>::default());
     assert_eq!(result.program().maps.len(), object.program().maps.len());
+    let keeps: Vec<&str> =
+        proof(&wrong).refused.iter().flat_map(|one| &one.keeps).map(String::as_str).collect();
+    for map in ["cgroups", "counts"] {
+        assert!(keeps.contains(&map), "{map}: {keeps:?}");
+    }
     // What stays is not said to have been too long.
     assert!(!wrong.report.notes.iter().any(|note| note.to_string().contains("would grow")));
 }

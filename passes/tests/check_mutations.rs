@@ -521,7 +521,7 @@ fn damage_of_the_cases_of_rules_is_refused() {
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
         let input = text.split("\n; ---\n").next().unwrap_or_default();
-        let original = with_origins(bpfold_passes::text::parse(input).unwrap());
+        let original = with_origins(text::parse(input).unwrap());
         let (entry, _) = original.funcs.iter().find(|(_, f)| f.linkage == Linkage::Entry).unwrap();
         let mut rewritten = original.clone();
         pass::fold(&mut rewritten, &Options::default()).unwrap();

@@ -5,6 +5,7 @@
 use std::fmt::Write;
 use std::time::Instant;
 
+use bpfold_passes::check;
 use bpfold_passes::pass::{self, Options};
 use bpfold_passes::text;
 
@@ -158,4 +159,35 @@ fn stairs() {
         .unwrap();
     }
     fold(&folding(&(body + "  r0 = r7\n  exit\n"))).unwrap();
+}
+
+/// How many instructions the checker walks over for `count` subprograms that one function calls, each with
+/// `body` in it.
+fn effort(count: usize, body: &str) -> usize {
+    let mut main = String::from("  r7 = 0\n");
+    let mut text = String::new();
+    for i in 0..count {
+        writeln!(main, "  r1 = {i}\n  r2 = r10\n  call g{i}\n  r7 += r0").unwrap();
+        writeln!(
+            text,
+            "func g{i} (static) {{\n  r0 = r1\n  if r0 > 7 goto out\n{body}out:\n  exit\n}}"
+        )
+        .unwrap();
+    }
+    let text = folding(&(main + "  r0 = r7\n  exit\n")) + &text;
+    let original = text::parse(&text).unwrap();
+    let mut program = original.clone();
+    pass::fold(&mut program, &Options::default()).unwrap();
+    let roots = check::roots(&original);
+    assert_eq!(check::check(&original, &program, &roots), []);
+    check::effort(&original, &program, &roots)
+}
+
+/// A function is not walked again for each of its calls.
+#[test]
+fn the_checker_is_linear_in_subprograms() {
+    for body in ["  r0 += 1\n", "  *(u64 *)(r2 - 8) = r0\n", "  call bpf_get_prandom_u32\n"] {
+        let (few, many) = (effort(20, body), effort(200, body));
+        assert!(many <= 12 * few, "{few} and {many} instructions: {body}");
+    }
 }

@@ -9,7 +9,7 @@ use crate::check::num::Num;
 use crate::check::refusal::Reason;
 use crate::check::state::{ORIGINAL, REWRITTEN, State, anything, plain};
 use crate::check::value::{Abs, Base, Kind};
-use crate::entity::{EntityVec, Func};
+use crate::entity::Func;
 use crate::helpers::{Access, Arg, Extent, Helper, Indirect, Ret};
 use crate::ir::{InstData, Linkage, Op};
 use crate::isa::{AtomicOp, Callee, Operand, Reg, RegSet, Size};
@@ -31,6 +31,16 @@ pub struct Summary {
     pub rewritten: bool,
 }
 
+/// The functions that can be called, while one is walked.
+pub trait Callees {
+    /// What is known of a function.
+    fn summary(&self, func: Func) -> Summary;
+
+    /// A function of which no way to return is known is called in a state: it is looked at at
+    /// once, so that the walk need not be started again for each call on its way.
+    fn look_at(&self, func: Func, entry: &Entry);
+}
+
 /// Whether control goes on after an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -45,7 +55,7 @@ impl Machine<'_> {
     pub fn event(
         &mut self,
         state: &mut State,
-        summaries: &EntityVec<Func, Summary>,
+        callees: &dyn Callees,
         original: &InstData,
         rewritten: Option<&InstData>,
     ) -> Result<Next, Reason> {
@@ -108,7 +118,7 @@ impl Machine<'_> {
                 self.packet_load(state, Some([src, v]))?;
             }
             (Op::Call(callee), other) if other.is_none_or(|op| op == original.op) => {
-                return self.call(state, summaries, callee);
+                return self.call(state, callees, callee);
             }
             _ => return Err(differ()),
         }
@@ -318,7 +328,7 @@ impl Machine<'_> {
     fn call(
         &mut self,
         state: &mut State,
-        summaries: &EntityVec<Func, Summary>,
+        callees: &dyn Callees,
         callee: Callee,
     ) -> Result<Next, Reason> {
         match callee {
@@ -327,14 +337,14 @@ impl Machine<'_> {
                 None => self.call_unknown(state, ANY_ARGUMENTS)?,
             },
             Callee::Func(func) => {
-                let summary = summaries.get(func).cloned().unwrap_or_default();
+                let summary = callees.summary(func);
                 let linkage = self.program.funcs.get(func).map(|f| f.linkage);
                 if linkage != Some(Linkage::Static) || summary.unknown {
                     self.entered.push((func, None));
                     self.call_function(state)?;
                     return Ok(Next::On);
                 }
-                return self.call_static(state, func, &summary);
+                return self.call_static(state, func, &summary, callees);
             }
             Callee::Extern(ext) => {
                 let decl = self.program.externs.get(ext);
@@ -364,6 +374,7 @@ impl Machine<'_> {
         state: &mut State,
         func: Func,
         summary: &Summary,
+        callees: &dyn Callees,
     ) -> Result<Next, Reason> {
         for reg in summary.reads.iter() {
             let other = self.arena.abs(state.reg(REWRITTEN, reg));
@@ -379,8 +390,20 @@ impl Machine<'_> {
         if reads_frame {
             self.same_frame(state, -FRAME, 0)?;
         }
-        self.entered.push((func, Some(Entry::call(&self.arena, state, passes_frame))));
-        let Some(exit) = &summary.exit else { return Ok(Next::Never) };
+        let entry = Entry::call(&self.arena, state, passes_frame);
+        let mut exit = summary.exit.clone();
+        if exit.is_none() {
+            callees.look_at(func, &entry);
+            let summary = callees.summary(func);
+            if summary.unknown {
+                self.entered.push((func, None));
+                self.call_unknown(state, ANY_ARGUMENTS)?;
+                return Ok(Next::On);
+            }
+            exit = summary.exit;
+        }
+        self.entered.push((func, Some(entry)));
+        let Some(exit) = exit else { return Ok(Next::Never) };
         let endian = self.endian();
         exit.apply(&mut self.arena, endian, state);
         self.clobber_arguments(state);

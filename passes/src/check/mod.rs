@@ -147,10 +147,12 @@ mod walk;
 
 pub use refusal::{Reason, Refusal};
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use crate::check::context::Entry;
-use crate::check::event::Summary;
+use crate::check::event::{Callees, Summary};
 use crate::check::pair::Pair;
 use crate::check::strategy::FIRST;
 use crate::check::walk::{Walk, Walked};
@@ -165,26 +167,35 @@ pub fn check(original: &Program, rewritten: &Program, roots: &[Func]) -> Vec<Ref
     if let Some(refusals) = different_tables(original, rewritten) {
         return refusals;
     }
+    solve(original, rewritten, roots).refusals
+}
+
+/// How many instructions of the original [`check`] walks over, those that it walks over again
+/// included: its time grows with that.
+pub fn effort(original: &Program, rewritten: &Program, roots: &[Func]) -> usize {
+    solve(original, rewritten, roots).steps
+}
+
+fn solve(original: &Program, rewritten: &Program, roots: &[Func]) -> Known {
     let code = |func: Func| &rewritten.funcs[func];
-    let mut checker = Checker {
+    let pairs = original.funcs.keys().map(|f| Rc::new(Pair::new(&original.funcs[f], code(f))));
+    let checker = Checker {
         original,
         rewritten,
-        pairs: original.funcs.keys().map(|f| Pair::new(&original.funcs[f], code(f))).collect(),
-        summaries: original.funcs.keys().map(|_| Summary::default()).collect(),
         initialised: reads::initialised(original),
-        entries: original.funcs.keys().map(|_| None).collect(),
-        callers: PerEntity::default(),
-        work: BTreeSet::new(),
-        strategies: PerEntity::default(),
-        refused: PerEntity::with_default(false),
-        refusals: Vec::new(),
+        pairs: RefCell::new(pairs.collect()),
+        summaries: RefCell::new(original.funcs.keys().map(|_| Summary::default()).collect()),
+        known: RefCell::new(Known {
+            entries: original.funcs.keys().map(|_| None).collect(),
+            ..Known::default()
+        }),
     };
-    if !checker.pairs.values().any(|pair| pair.rewritten.is_some()) {
-        return Vec::new();
+    if !checker.pairs.borrow().values().any(|pair| pair.rewritten.is_some()) {
+        return Known::default();
     }
     checker.set_reads();
     for (func, function) in original.funcs.iter() {
-        checker.summaries[func].unknown = is_carried(function);
+        checker.summaries.borrow_mut()[func].unknown = is_carried(function);
     }
     for &root in roots {
         checker.enter_unknown(root);
@@ -192,7 +203,7 @@ pub fn check(original: &Program, rewritten: &Program, roots: &[Func]) -> Vec<Ref
     checker.solve();
     checker.unreached();
     checker.removed();
-    checker.refusals
+    checker.known.into_inner()
 }
 
 /// Programs, and functions that no code names: what somebody outside can enter if nothing
@@ -247,42 +258,39 @@ fn named_functions(function: &Function) -> Vec<Func> {
     }
 }
 
+/// Functions that are walked within each other at most: no more calls can be nested
+/// (MAX_CALL_FRAMES of the kernel).
+const MAX_NESTED: usize = 8;
+
+/// What is changed while functions are walked is behind cells: a walk that comes to a call walks
+/// the callee.
 struct Checker<'a> {
     original: &'a Program,
     rewritten: &'a Program,
-    pairs: EntityVec<Func, Pair<'a>>,
-    summaries: EntityVec<Func, Summary>,
+    pairs: RefCell<EntityVec<Func, Rc<Pair<'a>>>>,
+    summaries: RefCell<EntityVec<Func, Summary>>,
     /// The arguments that each original function reads.
     initialised: EntityVec<Func, RegSet>,
+    known: RefCell<Known>,
+}
+
+#[derive(Default)]
+struct Known {
     /// How each function is entered, with the number of joins.
     entries: EntityVec<Func, Option<(Entry, u32)>>,
     callers: PerEntity<Func, BTreeSet<Func>>,
     work: BTreeSet<Func>,
+    /// The functions that are being walked.
+    walked: Vec<Func>,
     /// The way in which each function is walked: the first that has not failed.
     strategies: PerEntity<Func, usize>,
     refused: PerEntity<Func, bool>,
     refusals: Vec<Refusal>,
+    /// How many instructions were walked over.
+    steps: usize,
 }
 
-impl Checker<'_> {
-    /// The code that the result has for a function.
-    fn code(&self, func: Func) -> &Function {
-        self.pairs[func].rewritten.unwrap_or(self.pairs[func].original)
-    }
-
-    /// Finds what functions read of their arguments and says whether that changed.
-    fn set_reads(&mut self) -> bool {
-        let reads = reads::arguments(self.original, |func| self.code(func));
-        let mut changed = false;
-        for (func, reads) in reads.iter() {
-            let rewritten = self.pairs[func].rewritten.is_some();
-            let summary = &mut self.summaries[func];
-            changed |= (summary.reads, summary.rewritten) != (*reads, rewritten);
-            (summary.reads, summary.rewritten) = (*reads, rewritten);
-        }
-        changed
-    }
-
+impl Known {
     fn enter(&mut self, func: Func, entry: &Entry) {
         let Some(known) = self.entries.get_mut(func) else { return };
         let changed = match known {
@@ -301,26 +309,79 @@ impl Checker<'_> {
         }
     }
 
+    fn work_on_callers(&mut self, func: Func) {
+        self.work.extend(self.callers[func].iter().copied());
+    }
+}
+
+impl Callees for Checker<'_> {
+    fn summary(&self, func: Func) -> Summary {
+        self.summaries.borrow().get(func).cloned().unwrap_or_default()
+    }
+
+    fn look_at(&self, func: Func, entry: &Entry) {
+        let is_next = {
+            let known = &mut *self.known.borrow_mut();
+            known.enter(func, entry);
+            known.walked.len() < MAX_NESTED
+                && !known.walked.contains(&func)
+                && known.work.remove(&func)
+        };
+        if is_next {
+            self.solve_one(func);
+        }
+        // The caller knows what has become of the function until now.
+        let known = &mut *self.known.borrow_mut();
+        known.callers[func].extend(known.walked.last());
+    }
+}
+
+impl<'a> Checker<'a> {
+    fn pair(&self, func: Func) -> Rc<Pair<'a>> {
+        Rc::clone(&self.pairs.borrow()[func])
+    }
+
+    /// The code that the result has for a function.
+    fn code(&self, func: Func) -> &'a Function {
+        let pair = self.pair(func);
+        pair.rewritten.unwrap_or(pair.original)
+    }
+
+    /// Finds what functions read of their arguments and says whether that changed.
+    fn set_reads(&self) -> bool {
+        let reads = reads::arguments(self.original, |func| self.code(func));
+        let mut changed = false;
+        for (func, reads) in reads.iter() {
+            let rewritten = self.pair(func).rewritten.is_some();
+            let summary = &mut self.summaries.borrow_mut()[func];
+            changed |= (summary.reads, summary.rewritten) != (*reads, rewritten);
+            (summary.reads, summary.rewritten) = (*reads, rewritten);
+        }
+        changed
+    }
+
     /// Somebody outside enters a function.
-    fn enter_unknown(&mut self, func: Func) {
+    fn enter_unknown(&self, func: Func) {
         let is_program = |f: &Function| f.linkage == Linkage::Entry;
         let entry = match self.original.funcs.get(func).is_some_and(is_program) {
             true => Entry::program(),
             false => Entry::unknown(self.initialised[func]),
         };
-        self.enter(func, &entry);
+        self.known.borrow_mut().enter(func, &entry);
     }
 
-    fn solve(&mut self) {
-        while let Some(func) = self.work.pop_first() {
+    fn solve(&self) {
+        loop {
+            let next = self.known.borrow_mut().work.pop_first();
+            let Some(func) = next else { return };
             self.solve_one(func);
         }
     }
 
-    fn solve_one(&mut self, func: Func) {
-        let Some((entry, _)) = self.entries[func].clone() else { return };
-        let pair = &self.pairs[func];
-        if self.summaries[func].unknown {
+    fn solve_one(&self, func: Func) {
+        let Some((entry, _)) = self.known.borrow().entries[func].clone() else { return };
+        if self.summaries.borrow()[func].unknown {
+            let pair = self.pair(func);
             if pair.rewritten.is_some() {
                 let reason = match &pair.original.opaque {
                     Some(body) => Reason::Opaque(body.reason.clone()),
@@ -328,29 +389,35 @@ impl Checker<'_> {
                 };
                 self.refuse(Refusal { func, block: None, inst: None, slot: None, reason });
             }
-            for named in named_functions(self.pairs[func].original) {
+            for named in named_functions(pair.original) {
                 self.enter_unknown(named);
             }
             return;
         }
-        let walked = match self.walk(func, &entry) {
+        self.known.borrow_mut().walked.push(func);
+        let walked = self.walk(func, &entry);
+        self.known.borrow_mut().walked.pop();
+        let walked = match walked {
             Ok(walked) => walked,
-            Err(refusal) if self.pairs[func].rewritten.is_some() => return self.refuse(*refusal),
+            Err(refusal) if self.pair(func).rewritten.is_some() => return self.refuse(*refusal),
             Err(_) => {
-                self.summaries[func].unknown = true;
-                self.work.insert(func);
-                self.work.extend(self.callers[func].iter().copied());
+                self.summaries.borrow_mut()[func].unknown = true;
+                let known = &mut *self.known.borrow_mut();
+                known.work.insert(func);
+                known.work_on_callers(func);
                 return;
             }
         };
-        if walked.exit != self.summaries[func].exit {
-            self.summaries[func].exit = walked.exit;
-            self.work.extend(self.callers[func].iter().copied());
+        self.known.borrow_mut().steps += walked.steps;
+        let exit = &mut self.summaries.borrow_mut()[func].exit;
+        if walked.exit != *exit {
+            *exit = walked.exit;
+            self.known.borrow_mut().work_on_callers(func);
         }
         for (callee, entry) in walked.entered {
-            self.callers[callee].insert(func);
+            self.known.borrow_mut().callers[callee].insert(func);
             match entry {
-                Some(entry) => self.enter(callee, &entry),
+                Some(entry) => self.known.borrow_mut().enter(callee, &entry),
                 None => self.enter_unknown(callee),
             }
         }
@@ -358,18 +425,20 @@ impl Checker<'_> {
 
     /// Walks a function in the first way that has not failed and does not now. The refusal is
     /// that of the first way.
-    fn walk(&mut self, func: Func, entry: &Entry) -> Result<Walked, Box<Refusal>> {
-        let pair = &self.pairs[func];
+    fn walk(&self, func: Func, entry: &Entry) -> Result<Walked, Box<Refusal>> {
+        let pair = self.pair(func);
         let mut refused = None;
         loop {
             let ways = if pair.rewritten.is_some() { strategy::ALL.as_slice() } else { &[FIRST] };
-            let Some(&strategy) = ways.get(self.strategies[func]) else { break };
-            let walk = Walk::new(self.original, func, pair, &self.summaries, strategy);
-            match walk.run(entry, self.summaries[func].reads) {
+            let way = self.known.borrow().strategies[func];
+            let Some(&strategy) = ways.get(way) else { break };
+            let walk = Walk::new(self.original, func, &pair, self, strategy);
+            let reads = self.summaries.borrow()[func].reads;
+            match walk.run(entry, reads) {
                 Ok(walked) => return Ok(walked),
                 Err(refusal) => refused = refused.or(Some(refusal)),
             }
-            self.strategies[func] += 1;
+            self.known.borrow_mut().strategies[func] += 1;
         }
         let (block, inst, slot) = (None, None, None);
         let reason = Reason::NoFixpoint;
@@ -377,29 +446,30 @@ impl Checker<'_> {
     }
 
     /// Puts a function back and has everything that depends on it proved again.
-    fn refuse(&mut self, refusal: Refusal) {
+    fn refuse(&self, refusal: Refusal) {
         let func = refusal.func;
-        if std::mem::replace(&mut self.refused[func], true) {
+        let known = &mut *self.known.borrow_mut();
+        if std::mem::replace(&mut known.refused[func], true) {
             return;
         }
-        self.refusals.push(refusal);
+        known.refusals.push(refusal);
         let original = &self.original.funcs[func];
-        self.pairs[func] = Pair::new(original, original);
-        self.strategies[func] = 0;
-        self.work.insert(func);
+        self.pairs.borrow_mut()[func] = Rc::new(Pair::new(original, original));
+        known.strategies[func] = 0;
+        known.work.insert(func);
         if self.set_reads() {
-            let entered = self.entries.iter().filter(|(_, entry)| entry.is_some());
-            self.work.extend(entered.map(|(func, _)| func));
+            let entered = known.entries.iter().filter(|(_, entry)| entry.is_some());
+            known.work.extend(entered.map(|(func, _)| func));
         }
     }
 
     /// Global functions that were changed are proven for any arguments, even where no call
     /// seems to enter them: the verifier does enter them.
-    fn unreached(&mut self) {
+    fn unreached(&self) {
         for func in self.original.funcs.keys() {
             let is_global = self.original.funcs[func].linkage != Linkage::Static;
-            let changed = self.pairs[func].rewritten.is_some_and(|f| !is_empty(f));
-            if changed && is_global && self.entries[func].is_none() {
+            let changed = self.pair(func).rewritten.is_some_and(|f| !is_empty(f));
+            if changed && is_global && self.known.borrow().entries[func].is_none() {
                 self.enter_unknown(func);
                 self.solve();
             }
@@ -407,13 +477,14 @@ impl Checker<'_> {
     }
 
     /// Functions without code that the result still names.
-    fn removed(&mut self) {
+    fn removed(&self) {
         loop {
-            let named = self.rewritten.funcs.keys().flat_map(|f| named_functions(self.code(f)));
             let gone = |func: &Func| {
-                self.pairs[*func].rewritten.is_some_and(is_empty) && !self.refused[*func]
+                self.pair(*func).rewritten.is_some_and(is_empty)
+                    && !self.known.borrow().refused[*func]
             };
-            let Some(func) = named.into_iter().find(gone) else { return };
+            let mut named = self.rewritten.funcs.keys().flat_map(|f| named_functions(self.code(f)));
+            let Some(func) = named.find(gone) else { return };
             let (block, inst, slot) = (None, None, None);
             self.refuse(Refusal { func, block, inst, slot, reason: Reason::Removed });
             self.solve();

@@ -11,7 +11,7 @@ use petgraph::graph::DiGraph;
 
 use crate::check::arena::{FastMap, Sym};
 use crate::check::context::{Entry, Exit};
-use crate::check::event::{Next, Summary};
+use crate::check::event::{Callees, Next};
 use crate::check::exec::Machine;
 use crate::check::order;
 use crate::check::pair::{Pair, Point};
@@ -20,7 +20,7 @@ use crate::check::state::{Join, ORIGINAL, REWRITTEN, Scratch, State};
 use crate::check::strategy::Strategy;
 use crate::check::test::Test;
 use crate::check::value::Base;
-use crate::entity::{Block, EntityVec, Func, Inst, PerEntity};
+use crate::entity::{Block, Func, Inst, PerEntity};
 use crate::ir::{Op, Program};
 use crate::isa::{Operand, RegSet};
 
@@ -55,7 +55,7 @@ struct Node {
 pub struct Walk<'a> {
     func: Func,
     pub(super) pair: &'a Pair<'a>,
-    summaries: &'a EntityVec<Func, Summary>,
+    callees: &'a dyn Callees,
     pub(super) machine: Machine<'a>,
     pub(super) strategy: Strategy,
     nodes: Vec<Node>,
@@ -67,6 +67,8 @@ pub struct Walk<'a> {
     has_one_way_in: PerEntity<Block, bool>,
     /// How many blocks may still be walked.
     blocks_left: usize,
+    /// How many instructions were walked over.
+    steps: usize,
     /// Where to go on in the stretch at hand.
     pending: Vec<(Position, State)>,
     order: PerEntity<Block, u32>,
@@ -83,6 +85,8 @@ pub struct Walked {
     /// The functions that are entered from it: with a state where they are called, without
     /// where somebody outside will do it.
     pub entered: Vec<(Func, Option<Entry>)>,
+    /// How many instructions of the original were walked over.
+    pub steps: usize,
 }
 
 /// Where a stretch of the walk stands.
@@ -110,13 +114,13 @@ impl<'a> Walk<'a> {
         program: &'a Program,
         func: Func,
         pair: &'a Pair<'a>,
-        summaries: &'a EntityVec<Func, Summary>,
+        callees: &'a dyn Callees,
         strategy: Strategy,
     ) -> Walk<'a> {
         Walk {
             func,
             pair,
-            summaries,
+            callees,
             strategy,
             machine: Machine::new(program),
             nodes: Vec::new(),
@@ -125,6 +129,7 @@ impl<'a> Walk<'a> {
             work: BTreeSet::new(),
             has_one_way_in: order::single_entries(pair.original),
             blocks_left: 0,
+            steps: 0,
             pending: Vec::new(),
             order: order::positions(pair.original),
             waits: [BTreeSet::new(), BTreeSet::new()],
@@ -168,7 +173,7 @@ impl<'a> Walk<'a> {
         if self.waits.iter().any(goes_round) {
             return Err(self.refuse(None, None, Reason::NoProgress));
         }
-        Ok(Walked { exit: self.exit, entered: self.machine.entered })
+        Ok(Walked { exit: self.exit, entered: self.machine.entered, steps: self.steps })
     }
 
     pub(super) fn refuse(
@@ -384,6 +389,7 @@ impl<'a> Walk<'a> {
         self.machine.uninit = std::mem::take(&mut at.uninit);
         let original = self.pair.original;
         loop {
+            self.steps += 1;
             let data = original.block(at.original.block);
             let Some(&inst) = data.insts.get(at.original.at) else {
                 at.moved[ORIGINAL] = true;
@@ -423,7 +429,7 @@ impl<'a> Walk<'a> {
             };
             let pair = self.pair;
             let other = other.and_then(|inst| Some(pair.rewritten?.inst(inst)));
-            let next = self.machine.event(&mut state, self.summaries, insn, other);
+            let next = self.machine.event(&mut state, self.callees, insn, other);
             match next.map_err(|reason| self.refuse(Some(&at), None, reason))? {
                 Next::Never => return Ok(()),
                 Next::On => {}
