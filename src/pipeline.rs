@@ -9,6 +9,7 @@ use crate::elf::{SectionIndex, SymbolIndex};
 use crate::kernel::core::{self, Applied, CoreMode};
 use crate::kernel::{self, Resolved};
 use crate::lower::{LowerError, Lowered, lower};
+use crate::needs::Property;
 use crate::passes::analysis::calls::CallGraph;
 use crate::passes::entity::Func;
 use crate::passes::ir::Program;
@@ -21,7 +22,7 @@ use crate::report::{self, Note, Report};
 use crate::seal::Seals;
 use crate::variables::{Finality, Variable, Variables};
 use crate::written::{self, Made};
-use crate::{Error, Kernel, Object, bounds, effects, prune, seal};
+use crate::{Error, Kernel, Object, bounds, effects, needs, prune, seal};
 
 /// An object to be folded, with the values of its variables.
 ///
@@ -148,7 +149,7 @@ impl<'o> Fold<'o> {
         let facts = kernel::resolve(object, &self.kernel)?;
         let (open, closed) = self.sections();
         let scope = Scope::new(object, &self.prune, &open, &closed);
-        let Code { program, log, live, core, proof, lowered, entered } =
+        let Code { program, log, live, core, proof, lowered, entered, held } =
             self.fold_program(&scope, &facts, watch)?;
         scope.check_drops(&live)?;
         let mut warnings = core.check(object, &program, &log)?;
@@ -182,6 +183,12 @@ impl<'o> Fold<'o> {
             report::build(object, &program, &log, &self.variables, &draft, &seals, &record);
         report.add_reasons(reasons);
         report.notes.extend(warnings);
+        let name = |func: Func| object.program().funcs[func].name.clone();
+        let parts = held.iter().flat_map(|(func, _)| needs::parts(object.program(), *func));
+        let parts: Vec<String> = parts.map(name).collect();
+        let held: Vec<(String, Property)> =
+            held.iter().map(|(func, property)| (name(*func), *property)).collect();
+        report.add_replaceable(&held, &parts);
         report.notes.extend(self.without_effect());
         let code = (&program, &log);
         report.notes.extend(bounds::outside(object, code, &entered, &self.variables, &mut lines));
@@ -190,6 +197,11 @@ impl<'o> Fold<'o> {
             report.add_proof(&proof, &mut lines);
         }
         let written = draft.write(object)?;
+        report.notes.extend(written.refused.clone().map(|refused| Note::TypesRefused {
+            section: refused.section,
+            variable: refused.variable,
+            problem: refused.problem,
+        }));
         if self.check {
             let made = Made {
                 object,
@@ -230,6 +242,7 @@ impl<'o> Fold<'o> {
         let mut gone = BTreeSet::new();
         let mut stay = BTreeSet::new();
         let mut proof = Proof::default();
+        let mut held = BTreeSet::new();
         if self.prune.any() {
             let live = scope.live(&original, &roots(object), &FoldLog::default(), &stay);
             gone = scope.gone(&live);
@@ -239,6 +252,8 @@ impl<'o> Fold<'o> {
             let entered = scope.entered(&gone);
             options.roots = Some(entered.clone());
             let log = pass::fold_watched(&mut program, &options, watch)?;
+            let code = (&mut program, &log.changed);
+            needs::name_arenas(object, &scope.maps, &original, code, &entered);
             if let Some(damage) = self.damage {
                 damage(&mut program, &log);
             }
@@ -261,13 +276,19 @@ impl<'o> Fold<'o> {
             }
             clear(&mut program, &now);
             let levels = &mut options.levels;
+            let lost = needs::lost_properties(&original, &program);
+            if needs::put_back(&original, &lost, levels) {
+                held.extend(lost);
+                continue;
+            }
             if self.check && !proof.prove(&original, (&program, &log), &entered, levels)? {
                 continue;
             }
             let lifted = prune::lifted_without(object, &program);
             match lower(object.elf(), object.btf_ext(), &lifted, &program) {
                 Ok(lowered) => {
-                    return Ok(Code { program, log, live, core, proof, lowered, entered });
+                    let held = held.into_iter().collect();
+                    return Ok(Code { program, log, live, core, proof, lowered, entered, held });
                 }
                 Err(LowerError::Linearize { id, .. }) if options.levels[id] != Level::None => {
                     options.levels[id] = Level::None;
@@ -374,7 +395,10 @@ impl<'o> Fold<'o> {
             };
             let to_seal: Vec<&Variable> = variables
                 .filter(|variable| self.variables.is_sealed(variable))
-                .filter(|variable| self.is_by_user(variable) || is_loaded(variable))
+                .filter(|variable| {
+                    let is_found = needs::is_found_by_name(&variable.name);
+                    is_loaded(variable) || self.is_by_user(variable) && !is_found
+                })
                 .collect();
             if draft.sections.contains(&index) {
                 seals.sealed.extend(to_seal);
@@ -429,6 +453,8 @@ struct Code {
     core: Applied,
     proof: Proof,
     lowered: Lowered,
+    /// Functions that stay as they were for what a replacement of them may do.
+    held: Vec<(Func, Property)>,
     /// The functions that somebody outside can enter.
     entered: Vec<Func>,
 }
@@ -456,7 +482,7 @@ fn apply_variables(program: &mut Program, variables: &Variables<'_>) {
 /// The functions that somebody outside of the code can enter: programs, also those that other
 /// code calls; what data holds the
 /// address of; what no code calls, since somebody else may (a loader, a program that replaces
-/// it); what control runs into without a call.
+/// it), or kernels do by a declaration tag; what control runs into without a call.
 pub(crate) fn roots(object: &Object) -> Vec<Func> {
     let program = object.program();
     let links = object.links();
@@ -465,6 +491,7 @@ pub(crate) fn roots(object: &Object) -> Vec<Func> {
     roots.extend(links.addresses.iter().map(|address| address.place.func));
     roots.extend(links.funcs.values().flat_map(|link| link.runs_into.iter().copied()));
     roots.extend(CallGraph::new(program).unnamed());
+    roots.extend(needs::callbacks(object).into_iter().map(|(_, callback)| callback));
     roots.into_iter().collect()
 }
 

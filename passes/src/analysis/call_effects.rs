@@ -41,9 +41,8 @@ pub(super) fn call_function(state: &mut State) {
         state.clobber_all();
     }
     clobber_caller_saved(state);
-    if ctx {
-        state.set(Reg::R0, Value::Opaque { frame, ctx });
-    }
+    let result = if ctx { Value::Opaque { frame, ctx } } else { Value::NUMBER };
+    state.set(Reg::R0, result, Kind::Unknown);
 }
 
 /// Something writes up to `len` bytes at an address and, if `deep`, through the addresses
