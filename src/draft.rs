@@ -12,6 +12,7 @@ use crate::elf::{
 };
 use crate::lift::{Starts, is_stale_with_code};
 use crate::lower::Lowered;
+use crate::needs::{self, Refused};
 use crate::object::{BTF, BTF_EXT};
 use crate::prune::prune_types;
 use crate::seal::Forgotten;
@@ -45,6 +46,8 @@ pub(crate) struct Written {
     pub starts: Starts,
     /// What was cut out of them.
     pub cuts: BTreeMap<SectionIndex, Vec<(Range<u64>, u64)>>,
+    /// What kernels refused about its types and would no longer: the types are marked.
+    pub refused: Option<Refused>,
 }
 
 impl Draft {
@@ -124,10 +127,19 @@ impl Draft {
 
     /// Puts everything together. `original` says what has changed.
     pub fn write(mut self, original: &crate::Object) -> Result<Written, Error> {
+        let mut refused = None;
         if self.has_changed(original)
             && let Some(btf) = &mut self.btf
         {
             prune_types(btf, self.ext.as_mut(), &self.forgotten, &self.elf, &self.symbols);
+            let before = original.btf().zip(Some(original.elf()));
+            refused = before.and_then(|(btf, elf)| needs::refused_place(btf, elf, |_| false));
+            let is_gone = |symbol| self.symbols.contains(&symbol);
+            if needs::is_refused(btf, &self.elf, is_gone) {
+                refused = None;
+            } else if refused.is_some() {
+                needs::mark_refused(btf);
+            }
         }
         if let Some(btf) = &self.btf
             && self.btf != original.btf
@@ -184,7 +196,7 @@ impl Draft {
         let btf_size = btf.and_then(Section::content_size).unwrap_or(0);
         let bytes = self.elf.write()?;
         let Draft { sections: gone, starts, cuts, .. } = self;
-        Ok(Written { bytes, btf_size, gone, starts, cuts })
+        Ok(Written { refused, bytes, btf_size, gone, starts, cuts })
     }
 
     fn drop_relocations_of(&mut self, name: &str) {

@@ -15,6 +15,7 @@ pub mod kernel;
 pub mod lift;
 pub mod loads;
 pub mod lower;
+mod needs;
 mod object;
 mod pipeline;
 mod proof;

@@ -9,6 +9,7 @@ use crate::elf::{SectionIndex, SymbolIndex};
 use crate::kernel::core::{self, Applied, CoreMode};
 use crate::kernel::{self, Resolved};
 use crate::lower::{LowerError, Lowered, lower};
+use crate::needs::Property;
 use crate::passes::analysis::calls::CallGraph;
 use crate::passes::entity::Func;
 use crate::passes::ir::Program;
@@ -21,7 +22,7 @@ use crate::report::{self, Note, Report};
 use crate::seal::Seals;
 use crate::variables::{Finality, Variable, Variables};
 use crate::written::{self, Made};
-use crate::{Error, Kernel, Object, bounds, effects, prune, seal};
+use crate::{Error, Kernel, Object, bounds, effects, needs, prune, seal};
 
 /// An object to be folded, with the values of its variables.
 ///
@@ -153,7 +154,7 @@ impl<'o> Fold<'o> {
         let facts = kernel::resolve(object, &self.kernel)?;
         let (open, closed) = self.sections();
         let scope = Scope::new(object, &self.prune, &open, &closed);
-        let Code { program, log, live, core, proof, too_far, lowered, entered } =
+        let Code { program, log, live, core, proof, too_far, lowered, entered, held } =
             self.fold_program(&scope, &facts, watch)?;
         scope.check_drops(&live)?;
         let mut warnings = core.check(object, &program, &log)?;
@@ -188,6 +189,12 @@ impl<'o> Fold<'o> {
         report.tell_too_far(too_far.iter().map(|func| program.funcs[*func].name.as_str()));
         report.add_reasons(reasons);
         report.notes.extend(warnings);
+        let name = |func: Func| object.program().funcs[func].name.clone();
+        let parts = held.iter().flat_map(|(func, _)| needs::parts(object.program(), *func));
+        let parts: Vec<String> = parts.map(name).collect();
+        let held: Vec<(String, Property)> =
+            held.iter().map(|(func, property)| (name(*func), *property)).collect();
+        report.add_replaceable(&held, &parts);
         report.notes.extend(self.without_effect());
         let code = (&program, &log);
         report.notes.extend(bounds::outside(object, code, &entered, &self.variables, &mut lines));
@@ -196,6 +203,11 @@ impl<'o> Fold<'o> {
             report.add_proof(&proof, (&log, &program), (&scope, &live), &mut lines);
         }
         let written = draft.write(object)?;
+        report.notes.extend(written.refused.clone().map(|refused| Note::TypesRefused {
+            section: refused.section,
+            variable: refused.variable,
+            problem: refused.problem,
+        }));
         if self.check {
             let made = Made {
                 object,
@@ -241,6 +253,7 @@ impl<'o> Fold<'o> {
         let mut stay = BTreeSet::new();
         let mut too_far = BTreeSet::new();
         let mut proof = Proof::default();
+        let mut held = BTreeSet::new();
         if self.prune.any() {
             let live = scope.live(&original, &roots(object), &FoldLog::default(), &stay);
             gone = scope.gone(&live);
@@ -250,6 +263,13 @@ impl<'o> Fold<'o> {
             let entered = scope.entered(&gone);
             options.roots = Some(entered.clone());
             let anew = folding.fold(&options, watch, &mut |program, log| {
+                needs::name_arenas(
+                    object,
+                    &scope.maps,
+                    &original,
+                    (program, &log.changed),
+                    &entered,
+                );
                 if let Some(damage) = self.damage {
                     damage(program, log);
                 }
@@ -277,14 +297,29 @@ impl<'o> Fold<'o> {
             clear(&mut program, &now);
             let programs = (&original, &program, log);
             let levels = &mut options.levels;
+            let lost = needs::lost_properties(&original, &program);
+            if needs::put_back(&original, &lost, levels) {
+                held.extend(lost);
+                continue;
+            }
             if self.check && !proof.prove(&folding, programs, (&entered, &live), levels)? {
                 continue;
             }
             let lifted = prune::lifted_without(object, &program);
             match lower(object.elf(), object.btf_ext(), &lifted, &program) {
                 Ok(lowered) => {
-                    let log = log.clone();
-                    return Ok(Code { program, log, live, core, proof, too_far, lowered, entered });
+                    let (log, held) = (log.clone(), held.into_iter().collect());
+                    return Ok(Code {
+                        program,
+                        log,
+                        live,
+                        core,
+                        proof,
+                        too_far,
+                        lowered,
+                        entered,
+                        held,
+                    });
                 }
                 Err(LowerError::Linearize { id, .. }) if options.levels[id] != Level::None => {
                     options.levels[id] = Level::None;
@@ -392,7 +427,10 @@ impl<'o> Fold<'o> {
             };
             let to_seal: Vec<&Variable> = variables
                 .filter(|variable| self.variables.is_sealed(variable))
-                .filter(|variable| self.is_by_user(variable) || is_loaded(variable))
+                .filter(|variable| {
+                    let is_found = needs::is_found_by_name(&variable.name);
+                    is_loaded(variable) || self.is_by_user(variable) && !is_found
+                })
                 .collect();
             if draft.sections.contains(&index) {
                 seals.sealed.extend(to_seal);
@@ -449,6 +487,8 @@ struct Code {
     /// The functions in which a jump would not reach.
     too_far: BTreeSet<Func>,
     lowered: Lowered,
+    /// Functions that stay as they were for what a replacement of them may do.
+    held: Vec<(Func, Property)>,
     /// The functions that somebody outside can enter.
     entered: Vec<Func>,
 }
@@ -476,7 +516,7 @@ fn apply_variables(program: &mut Program, variables: &Variables<'_>) {
 /// The functions that somebody outside of the code can enter: programs, also those that other
 /// code calls; what data holds the
 /// address of; what no code calls, since somebody else may (a loader, a program that replaces
-/// it); what control runs into without a call.
+/// it), or kernels do by a declaration tag; what control runs into without a call.
 pub(crate) fn roots(object: &Object) -> Vec<Func> {
     let program = object.program();
     let links = object.links();
@@ -485,6 +525,7 @@ pub(crate) fn roots(object: &Object) -> Vec<Func> {
     roots.extend(links.addresses.iter().map(|address| address.place.func));
     roots.extend(links.funcs.values().flat_map(|link| link.runs_into.iter().copied()));
     roots.extend(CallGraph::new(program).unnamed());
+    roots.extend(needs::callbacks(object).into_iter().map(|(_, callback)| callback));
     roots.into_iter().collect()
 }
 

@@ -103,7 +103,7 @@ pub(super) fn find_static_programs(elf: &ElfObject, program: &mut Program, links
         let Some(link) = links.funcs.get_mut(id) else { continue };
         let symbol = link.symbol.and_then(|symbol| elf.symbols.get(symbol));
         let is_local = symbol.is_some_and(|s| s.bind == SymbolBind::Local && !s.name.is_empty());
-        if func.linkage != Linkage::Static || !is_local || !holds_programs(elf, link.section) {
+        if func.linkage == Linkage::Entry || !is_local || !holds_programs(elf, link.section) {
             continue;
         }
         if !is_entered[id] {

@@ -12,7 +12,6 @@ use petgraph::visit::{Dfs, EdgeRef};
 use super::maps::{MapId, Maps};
 use super::tail::{TailCall, ops};
 use crate::Object;
-use crate::btf::Kind;
 use crate::draft::live_relocs;
 use crate::elf::{SectionIndex, SymbolIndex, SymbolKind, SymbolPlace};
 
@@ -38,8 +37,8 @@ pub(crate) enum Need {
     TailCall,
     /// Its address is in data.
     Data,
-    /// A declaration tag names it.
-    Tag,
+    /// A loader or a kernel finds it by its name ([`needs`](crate::needs)).
+    Name,
 }
 
 /// The graph of an object with one state of its code.
@@ -51,13 +50,15 @@ pub(crate) struct Graph {
 
 impl Graph {
     /// The graph of an object with the code of `program`. A prog array holds the programs in
-    /// its slots only if it is in `holding`; otherwise only tail calls do.
+    /// its slots only if it is in `holding`; otherwise only tail calls do. `named` is what needs
+    /// what by its name.
     pub fn new(
         object: &Object,
         maps: &Maps,
         program: &Program,
         tails: &[TailCall],
         holding: &BTreeSet<MapId>,
+        named: &[(Node, Node)],
     ) -> Graph {
         let mut graph = Graph { graph: DiGraph::new(), nodes: BTreeMap::new() };
         program.funcs.keys().for_each(|func| graph.add(Node::Func(func)));
@@ -75,7 +76,7 @@ impl Graph {
         graph.code(object, maps, program);
         graph.tail_calls(maps, tails);
         graph.data(object, maps, holding);
-        graph.tags(object, program);
+        named.iter().for_each(|(from, to)| graph.need(*from, *to, Need::Name));
         graph
     }
 
@@ -86,7 +87,10 @@ impl Graph {
 
     fn need(&mut self, from: Node, to: Node, need: Need) {
         if let (Some(&from), Some(&to)) = (self.nodes.get(&from), self.nodes.get(&to)) {
-            self.graph.update_edge(from, to, need);
+            match self.graph.find_edge(from, to) {
+                Some(_) if need == Need::Name => {}
+                _ => drop(self.graph.update_edge(from, to, need)),
+            }
         }
     }
 
@@ -155,20 +159,6 @@ impl Graph {
                 SymbolPlace::Absolute | SymbolPlace::Common | SymbolPlace::Other(_) => continue,
             };
             self.need(holder(section, reloc.offset), to, Need::Data);
-        }
-    }
-
-    /// `__exception_cb(name)` of libbpf's users: a tag on a function that names another.
-    fn tags(&mut self, object: &Object, program: &Program) {
-        let Some(btf) = object.btf() else { return };
-        let find = |name: &str| program.funcs.iter().find(|(_, func)| func.name == name);
-        for (_, ty) in btf.own_types() {
-            if let Kind::DeclTag { target, .. } = ty.kind
-                && let Some(callback) = btf.str(ty.name).strip_prefix("exception_callback:")
-                && let (Some((from, _)), Some((to, _))) = (find(btf.name(target)), find(callback))
-            {
-                self.need(Node::Func(from), Node::Func(to), Need::Tag);
-            }
         }
     }
 

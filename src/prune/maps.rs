@@ -21,6 +21,8 @@ bpfold_passes::entity!(
 pub(crate) const KEEP_TAG: &str = "bpfold:keep";
 /// `BPF_MAP_TYPE_PROG_ARRAY` of uapi/linux/bpf.h.
 const PROG_ARRAY: u32 = 3;
+/// `BPF_MAP_TYPE_ARENA`.
+const ARENA: u32 = 33;
 /// `BPF_MAP_TYPE_ARRAY_OF_MAPS` and `BPF_MAP_TYPE_HASH_OF_MAPS`.
 const MAPS_OF_MAPS: [u32; 2] = [12, 13];
 /// Bytes of iproute2's `struct bpf_elf_map`, the only older definition that says `pinning`,
@@ -40,6 +42,8 @@ pub(crate) struct MapDef {
     pub var: Option<TypeId>,
     /// It is a prog array.
     pub is_prog_array: bool,
+    /// It is an arena.
+    pub is_arena: bool,
     /// It outlives the object by a pin.
     pub pinned: bool,
     /// It has the declaration tag [`KEEP_TAG`].
@@ -132,6 +136,7 @@ impl Maps {
                 bytes,
                 var: None,
                 is_prog_array: false,
+                is_arena: false,
                 pinned: false,
                 tagged: false,
                 numbered: false,
@@ -213,7 +218,9 @@ impl MapDef {
 
     fn read_btf(&mut self, btf: &Btf) {
         let Some(var) = self.var else { return };
-        self.is_prog_array = uint(btf, var, "type") == Some(PROG_ARRAY);
+        let kind = uint(btf, var, "type");
+        self.is_prog_array = kind == Some(PROG_ARRAY);
+        self.is_arena = kind == Some(ARENA);
         self.pinned = uint(btf, var, "pinning").is_some_and(|pinning| pinning != 0);
         self.tagged = btf.own_types().any(|(_, ty)| {
             matches!(ty.kind, Kind::DeclTag { target, component: -1 } if target == var)

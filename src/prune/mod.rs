@@ -33,6 +33,7 @@ use crate::Object;
 use crate::draft::Draft;
 use crate::elf::{Section, SectionData, SectionIndex, SectionKind, SymbolIndex};
 use crate::lift::{is_map_section, is_stale_with_code};
+use crate::needs;
 use crate::pipeline;
 use crate::report::KeepReason;
 use crate::seal::Forgotten;
@@ -48,6 +49,7 @@ pub(crate) use options::{
 };
 pub(crate) use reason::{Reasons, reasons};
 pub(crate) use remove::{lifted_without, remove};
+pub(crate) use tail::ops;
 use tail::{TailCall, tail_calls};
 pub(crate) use types::prune_types;
 
@@ -96,6 +98,8 @@ pub(crate) struct Scope<'o> {
     /// The graph of the code as it was read, and its tail calls.
     graph: Graph,
     tails: Vec<TailCall>,
+    /// What needs what by its name.
+    named: Vec<(Node, Node)>,
     /// What is needed in it.
     before: BTreeSet<Node>,
     /// What is needed in any case after folding.
@@ -133,7 +137,11 @@ impl<'o> Scope<'o> {
         let program = object.program();
         let outside = pipeline::roots(object);
         let tails = tail_calls(object, &maps, program, &outside, &PerEntity::default());
-        let graph = Graph::new(object, &maps, program, &tails, &BTreeSet::new());
+        let graph =
+            |named: &[_]| Graph::new(object, &maps, program, &tails, &BTreeSet::new(), named);
+        let by_code = graph(&[]);
+        let named = needs::needed_by_name(object, &maps, |node| by_code.reach([node]));
+        let graph = graph(&named);
 
         let in_slots: BTreeSet<Func> = maps.filled().flat_map(|(_, def)| def.programs()).collect();
         let is_program = |func: &Func| object.links().is_program(program, *func);
@@ -155,6 +163,7 @@ impl<'o> Scope<'o> {
             maps,
             graph,
             tails,
+            named,
             before: BTreeSet::new(),
             roots: funcs,
             kept: Vec::new(),
@@ -224,6 +233,8 @@ impl<'o> Scope<'o> {
                 KeepReason::Asked
             } else if open.contains(&index) {
                 KeepReason::Open
+            } else if needs::is_section_found(self.object, index, section) {
+                KeepReason::FoundByName
             } else if unnamed.contains(&node) && !goes {
                 KeepReason::NeverUsed
             } else {
@@ -245,7 +256,7 @@ impl<'o> Scope<'o> {
     ) -> Live {
         let Scope { object, maps, .. } = self;
         let tails = tail_calls(object, maps, program, entered, &log.levels);
-        let graph = Graph::new(object, maps, program, &tails, &self.holding);
+        let graph = Graph::new(object, maps, program, &tails, &self.holding, &self.named);
         let stay = stay.iter().copied().map(Node::Func);
         let nodes = graph.reach(self.roots.iter().copied().chain(stay));
         Live { nodes, tails, graph }

@@ -121,6 +121,7 @@ fn kept(scope: &Scope<'_>, live: &Live) -> Vec<KeptReport> {
                     let holder = users.iter().find(|(user, _)| live.nodes.contains(user))?;
                     let by = scope.name(holder.0);
                     match holder.0 {
+                        Node::Func(_) if holder.1 == Need::Name => KeepReason::FoundByName,
                         Node::Func(_) => KeepReason::NotCalled { by },
                         Node::Map(_) | Node::Data(_) | Node::Extern(_) => KeepReason::Held { by },
                     }
@@ -314,7 +315,7 @@ impl Finder<'_> {
         let mut blocks = BTreeSet::new();
         for (block, inst) in function.insts() {
             match need {
-                Need::Code | Need::Data | Need::Tag => {
+                Need::Code | Need::Data | Need::Name => {
                     if named(object, maps, function.op(inst)) == Some(dead) {
                         blocks.insert((None, block));
                     }

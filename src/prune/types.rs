@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::btf::{Btf, BtfExt, Kind, Linkage, Record, Table, TypeId, TypeSet};
 use crate::elf::{ElfObject, SymbolIndex, SymbolKind};
+use crate::needs;
 use crate::seal::Forgotten;
 
 /// Takes variables out of their DATASECs, removes the types that nothing needs any more, and
@@ -48,6 +49,7 @@ pub(crate) fn prune_types(
         recorded(&ext.func_info, &mut keep, |record| record.type_id);
         recorded(&ext.core_relo, &mut keep, |record| record.type_id);
     }
+    needs::add_types_of_tags(btf, &mut keep);
     let map = btf.retain(&keep);
     match ext {
         Some(ext) => {

@@ -11,6 +11,7 @@ pub use parts::{
 
 use serde::Serialize;
 
+use crate::needs::Property;
 use crate::passes::cfg::encoded_slots;
 use crate::passes::entity::Func;
 use crate::passes::ir::Program;
@@ -252,6 +253,24 @@ pub enum Note {
     },
     /// DWARF went, since code has moved.
     DwarfDropped,
+    /// Kernels refuse the types of the object, and load it without: global functions are verified
+    /// with their callers. The types that are written are refused, too.
+    TypesRefused {
+        /// The section of a variable of which kernels refuse the place.
+        section: String,
+        /// The variable.
+        variable: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A global function that stays as it was: a program that replaces it may do something only
+    /// if the function does, be it in code that cannot run.
+    Replaceable {
+        /// The function.
+        function: String,
+        /// What it does.
+        property: &'static str,
+    },
     /// A function of which not everything was folded.
     FoldedLess {
         /// The function.
@@ -417,6 +436,8 @@ impl Note {
             | Note::FoldedLess { .. }
             | Note::Limit { .. }
             | Note::LeftToLoader { .. }
+            | Note::Replaceable { .. }
+            | Note::TypesRefused { .. }
             | Note::NotSealed { .. }
             | Note::EmptySlot { .. } => None,
         }
@@ -482,6 +503,18 @@ impl Report {
             |note| !matches!(note, Note::FoldedLess { function, .. } if is_refused(function)),
         );
         self.proof = Some(ProofReport { proven: proof.proven, refused });
+    }
+
+    /// Adds the functions that stay as they were for what a replacement of them may do, `parts` being
+    /// what they call, with themselves.
+    pub(crate) fn add_replaceable(&mut self, functions: &[(String, Property)], parts: &[String]) {
+        let is_part = |name: &String| parts.contains(name);
+        self.notes
+            .retain(|note| !matches!(note, Note::FoldedLess { function, .. } if is_part(function)));
+        self.notes.extend(functions.iter().map(|(function, property)| Note::Replaceable {
+            function: function.clone(),
+            property: property.text(),
+        }));
     }
 
     /// Instructions of all functions before, as the kernel counts them.

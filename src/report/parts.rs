@@ -114,6 +114,8 @@ pub enum KeepReason {
     NeverUsed,
     /// Variables in it can still be set.
     Open,
+    /// A loader, a kernel or a tool finds it by its name.
+    FoundByName,
     /// Only a function names it that no program calls, and that is there for others (a loader,
     /// a program that replaces it).
     NotCalled {
@@ -180,6 +182,7 @@ impl Display for KeptReport {
             KeepReason::Numbered => f.write_str("maps of its section name each other by number"),
             KeepReason::NeverUsed => f.write_str("no program has used it in the first place"),
             KeepReason::Open => f.write_str("variables in it can still be set"),
+            KeepReason::FoundByName => f.write_str("found by its name"),
             KeepReason::NotCalled { by } => write!(f, "{by} uses it, which no program calls"),
             KeepReason::Held { by } => write!(f, "{by} holds it"),
         }

@@ -43,6 +43,16 @@ impl Display for Note {
                      rounds of folding"
                 )
             }
+            Note::TypesRefused { section, variable, problem } => write!(
+                f,
+                "kernels refuse the types of the object ({variable} in {section}: {problem}), and \
+                 those of the folded one, so that global functions are verified as they were"
+            ),
+            Note::Replaceable { function, property } => write!(
+                f,
+                "{function} and what it calls stay as they were: the function {property} in code \
+                 that cannot run, and only then may a program that replaces it do so"
+            ),
             Note::NotSealed { variable } => write!(
                 f,
                 "{variable} is folded, but data holds its address: \

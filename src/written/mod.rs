@@ -29,9 +29,10 @@ use crate::lift::{Hints, Starts, is_map_section};
 use crate::passes::analysis::section_reads::SectionReads;
 use crate::passes::entity::Func;
 use crate::passes::ir::{Function, Program};
+use crate::prune::Node;
 use crate::record::Record;
 use crate::variables::Variables;
-use crate::{Error, Object, record};
+use crate::{Error, Object, needs, record};
 
 /// What an object file was made of.
 pub(crate) struct Made<'m> {
@@ -100,6 +101,14 @@ fn compare(made: &Made<'_>, file: &[u8]) -> Check {
     let mut types = types::Types::of(made.object, &new);
     code::check(&pairing, &mut types)?;
     data::check(&pairing)?;
+    let has = |node| match node {
+        Node::Func(func) => pairing.funcs.contains_key(&func),
+        Node::Data(section) => pairing.sections.contains_key(&section),
+        Node::Map(_) | Node::Extern(_) => true,
+    };
+    if let Some(problem) = needs::check::missing(made.object, &new, made.program, has) {
+        return Err(Mismatch::new("the file", None, problem));
+    }
     types.check_sections(&pairing)
 }
 

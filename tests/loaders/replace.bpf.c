@@ -27,4 +27,11 @@ int int_of_u32(__u32 sum)
 	return sum ? XDP_TX : XDP_DROP;
 }
 
+/* changes_packet() and others of tests/objects/needs/replaced.c. */
+SEC("freplace/changes_packet")
+int changes_packet(struct xdp_md *ctx)
+{
+	return bpf_xdp_adjust_head(ctx, 0);
+}
+
 char LICENSE[] SEC("license") = "GPL";

@@ -4,7 +4,7 @@
 
 use crate::check::refusal::Reason;
 use crate::entity::{Block, Entity, Inst, PerEntity};
-use crate::ir::{Function, InstData, Op};
+use crate::ir::{Function, InstData, Op, Program};
 use crate::isa::{Callee, Imm64};
 
 /// An instruction of the original: its block and its position there.
@@ -76,8 +76,9 @@ impl<'a> Pair<'a> {
     }
 
     /// What an instruction names (a map, a function, a relocation, a CO-RE record) is what its
-    /// origin names.
-    pub fn check_references(&self) -> Result<(), (Block, Inst, Reason)> {
+    /// origin names. One without an origin may name a map as an instruction of the original
+    /// program does.
+    pub fn check_references(&self, program: &Program) -> Result<(), (Block, Inst, Reason)> {
         let Some(rewritten) = self.rewritten else { return Ok(()) };
         for (block, inst) in rewritten.insts() {
             let data = rewritten.inst(inst);
@@ -89,6 +90,10 @@ impl<'a> Pair<'a> {
                 let insts = &self.original.block(block).insts;
                 insts.get(i).map(|&inst| self.original.inst(inst))
             });
+            let is_new = data.origin.is_none() && home.is_none();
+            if is_new && names_map_as(program, data) {
+                continue;
+            }
             if !home.is_some_and(|home| same_reference(home, data, names)) {
                 return Err((block, inst, Reason::Reference));
             }
@@ -103,6 +108,16 @@ fn same_reference(home: &InstData, data: &InstData, names: bool) -> bool {
         Some(_) => home.core == data.core && home.reloc == data.reloc && same_op(),
         None => home.reloc == data.reloc && (!names || same_name(&home.op, &data.op)),
     }
+}
+
+/// Whether an instruction names a map, by the same relocation as one of the program.
+fn names_map_as(program: &Program, data: &InstData) -> bool {
+    let is_map = matches!(data.op, Op::LdImm64 { imm: Imm64::Map(_), .. });
+    let is_same = |function: &Function| {
+        let mut insts = function.insts().map(|(_, inst)| function.inst(inst));
+        insts.any(|known| known.core.is_none() && same_reference(known, data, true))
+    };
+    is_map && data.core.is_none() && program.funcs.values().any(is_same)
 }
 
 fn names_something(op: &Op) -> bool {

@@ -140,7 +140,7 @@ impl<'a> Walk<'a> {
 
     /// Walks from the entry, entered in a state, the rewritten function reading some arguments.
     pub fn run(mut self, entry: &Entry, reads: RegSet) -> Step<Walked> {
-        if let Err((block, inst, reason)) = self.pair.check_references() {
+        if let Err((block, inst, reason)) = self.pair.check_references(self.machine.program) {
             let slot = self.pair.rewritten.and_then(|f| f.inst(inst).origin);
             let (func, block, inst) = (self.func, Some(block), Some(inst));
             return Err(Box::new(Refusal { func, block, inst, slot, reason }));

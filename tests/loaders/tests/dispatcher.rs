@@ -73,6 +73,21 @@ fn same(case: &Case, program: &str, function: &str, with: &str) {
     assert!(after.is_ok() || before.is_err(), "{function} of {program}: {after:?}");
 }
 
+/// A replacement may change packet data only if the function does, in code that cannot run, too.
+#[test]
+fn functions_keep_what_replacements_may_do() {
+    if !may_load("replacing functions") {
+        return;
+    }
+    let file = std::fs::read(root().join("tests/objects/needs/replaced.o")).unwrap();
+    let case = Case::new("replaced", &file, &Setting::All(&[])).unwrap();
+    for function in ["changes_packet", "changes_by_another"] {
+        same(&case, "dispatch", function, "changes_packet");
+    }
+    let refused = replace(&case.original, "dispatch", "changes_nothing", "changes_packet");
+    println!("a function that changes nothing: {refused:?}");
+}
+
 /// The dispatcher of Debian's libxdp1; another with `BPFOLD_XDP_DISPATCHER`.
 fn dispatcher() -> Option<Vec<u8>> {
     let chosen = std::env::var_os("BPFOLD_XDP_DISPATCHER").map(PathBuf::from);

@@ -11,3 +11,7 @@ build() {
 }
 build hidden
 llvm-objcopy-22 --localize-symbol=of_local_symbol hidden.o
+for name in graph exceptions names replaced; do build $name; done
+build arena
+clang-14 $flags -c refused.c -o refused.o
+llvm-strip-22 -g refused.o

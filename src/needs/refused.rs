@@ -1,0 +1,132 @@
+//! Types that kernels refuse.
+//!
+//! If a kernel refuses one type of an object, it gets none: loaders go on without
+//! (`bpf_object__sanitize_and_load_btf` in libbpf, `EbpfLoader::load` in aya), and then global
+//! functions are verified with their callers. Some programs load for that alone. If folding took out
+//! what is refused, kernels would verify these functions on their own. So types that were refused
+//! must be refused afterwards, too: a type that is refused by itself stays
+//! ([`prune_types`](crate::prune::prune_types)), and where it was the place of a variable that has
+//! gone, [`mark`] adds a type that kernels refuse.
+//!
+//! Here is what every kernel that knows the kinds of types refuses (`kernel/bpf/btf.c`) and no
+//! loader mends. What only some kernels refuse (a struct with two locks or a list without its
+//! tag since 6.1, names longer than 127 bytes before) is not.
+
+use crate::btf::{Btf, DataSec, FuncProto, Kind, Linkage, Type, TypeId, TypeSet};
+use crate::elf::{ElfObject, SymbolBind, SymbolIndex, SymbolKind};
+
+/// The extern function that says that kernels are to refuse the types (`btf_func_check_meta`
+/// accepts linkages up to global), as gcc 14 writes some for `memcpy`.
+const MARK: &str = "bpfold_types_refused_as_before";
+
+/// Sections of externs, which loaders make valid (`bpf_object__collect_externs`).
+const EXTERNS: [&str; 2] = [".ksyms", ".kconfig"];
+
+/// What kernels refuse about a variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// The section.
+    pub section: String,
+    /// The variable.
+    pub variable: String,
+    /// What is wrong with it.
+    pub problem: &'static str,
+}
+
+/// Whether kernels refuse the types of an object, of which some symbols are `gone`.
+pub(crate) fn is_refused(btf: &Btf, elf: &ElfObject, gone: impl Fn(SymbolIndex) -> bool) -> bool {
+    refused_type(btf).is_some() || refused_place(btf, elf, gone).is_some()
+}
+
+/// The first type that kernels refuse by itself: an extern function or variable that is in no
+/// section of externs (`btf_func_check_meta`, `btf_var_check_meta`).
+fn refused_type(btf: &Btf) -> Option<TypeId> {
+    let datasecs = btf.own_types().filter_map(|(_, ty)| match &ty.kind {
+        Kind::DataSec(section) if EXTERNS.contains(&btf.str(ty.name)) => Some(&section.vars),
+        _ => None,
+    });
+    let externs: TypeSet = datasecs.flatten().map(|var| var.var).collect();
+    let refused = btf.own_types().find(|(id, ty)| match ty.kind {
+        Kind::Func { linkage, .. } | Kind::Var { linkage, .. } => {
+            linkage == Linkage::Extern && !externs.contains(*id)
+        }
+        _ => false,
+    });
+    refused.map(|(id, _)| id)
+}
+
+/// The first variable whose place in its DATASEC kernels refuse (`btf_datasec_check_meta`), as
+/// libbpf hands them over (`btf_fixup_datasec`). `gone` are symbols that do not count.
+pub(crate) fn refused_place(
+    btf: &Btf,
+    elf: &ElfObject,
+    gone: impl Fn(SymbolIndex) -> bool,
+) -> Option<Refused> {
+    btf.own_types().find_map(|(_, ty)| {
+        let Kind::DataSec(datasec) = &ty.kind else { return None };
+        let section = btf.str(ty.name);
+        if EXTERNS.contains(&section) {
+            return None;
+        }
+        let (var, problem) = wrong_place(btf, (section, datasec), elf, &gone)?;
+        let variable = btf.name(var).to_owned();
+        Some(Refused { section: section.to_owned(), variable, problem })
+    })
+}
+
+fn wrong_place(
+    btf: &Btf,
+    (section, datasec): (&str, &DataSec),
+    elf: &ElfObject,
+    gone: impl Fn(SymbolIndex) -> bool,
+) -> Option<(TypeId, &'static str)> {
+    // Clang leaves the size out, and with it the places of variables that others see.
+    let by_symbols = datasec.size == 0;
+    let size = match by_symbols {
+        true => elf.sections.get(elf.section_by_name(section)?)?.content_size()?,
+        false => datasec.size.into(),
+    };
+    let symbol = |name: &[u8]| {
+        let mut symbols = elf.symbols.iter().filter(|(index, _)| !gone(*index));
+        symbols.find(|(_, symbol)| {
+            let is_global = matches!(symbol.bind, SymbolBind::Global | SymbolBind::Weak);
+            is_global && symbol.kind == SymbolKind::Object && symbol.name == name
+        })
+    };
+    let mut places = Vec::with_capacity(datasec.vars.len());
+    for var in &datasec.vars {
+        let ty = btf.ty(var.var);
+        let offset = match ty.kind {
+            Kind::Var { linkage: Linkage::Global, .. } if by_symbols => {
+                symbol(btf.bytes(ty.name))?.1.value
+            }
+            _ => var.offset.into(),
+        };
+        places.push((offset, u64::from(var.size), var.var));
+    }
+    places.sort_by_key(|(offset, ..)| *offset);
+    let mut end = 0;
+    for (offset, len, var) in places {
+        let problem = if offset < end {
+            "it begins in another variable"
+        } else if len == 0 {
+            "it has no size"
+        } else if offset.saturating_add(len) > size {
+            "it ends behind the section"
+        } else {
+            end = offset + len;
+            continue;
+        };
+        return Some((var, problem));
+    }
+    None
+}
+
+/// Adds a type that kernels refuse.
+pub(crate) fn mark(btf: &mut Btf) {
+    let proto = Kind::FuncProto(FuncProto { result: TypeId::VOID, params: Vec::new() });
+    let name = btf.add_string("");
+    let proto = btf.add_type(Type { name, flag: false, kind: proto });
+    let name = btf.add_string(MARK);
+    btf.add_type(Type { name, flag: false, kind: Kind::Func { linkage: Linkage::Extern, proto } });
+}
