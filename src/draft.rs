@@ -98,16 +98,7 @@ impl Draft {
     /// Gives a section these bytes; one that is not there is added, if there are any.
     pub fn set_section(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), Error> {
         match self.elf.section_by_name(name) {
-            Some(index) => {
-                let section = self.elf.sections.get(index);
-                if section.and_then(Section::bytes) != Some(&bytes) {
-                    let size = section.and_then(Section::content_size);
-                    if size != u64::try_from(bytes.len()).ok() {
-                        self.drop_relocations_of(name);
-                    }
-                    self.elf.set_section_data(index, bytes)?;
-                }
-            }
+            Some(index) => self.set_section_at(index, bytes)?,
             None if bytes.is_empty() => {}
             None => {
                 self.elf.add_section(Section::new(name, bytes));
@@ -116,10 +107,27 @@ impl Draft {
         Ok(())
     }
 
+    /// Gives a section these bytes.
+    pub fn set_section_at(&mut self, index: SectionIndex, bytes: Vec<u8>) -> Result<(), Error> {
+        let section = self.elf.sections.get(index);
+        if section.and_then(Section::bytes) != Some(&bytes) {
+            let size = section.and_then(Section::content_size);
+            if size != u64::try_from(bytes.len()).ok() {
+                let holders: Vec<SectionIndex> = self.elf.relocation_sections(index).collect();
+                self.sections.extend(holders);
+            }
+            self.elf.set_section_data(index, bytes)?;
+        }
+        Ok(())
+    }
+
     fn has_changed(&self, original: &crate::Object) -> bool {
         let removed = !self.sections.is_empty() || !self.symbols.is_empty();
         removed
-            || self.forgotten.iter().any(|forgotten| forgotten.whole || !forgotten.vars.is_empty())
+            || self.forgotten.iter().any(|forgotten| match forgotten {
+                Forgotten::Vars(vars) => !vars.is_empty(),
+                Forgotten::DataSec(_) => true,
+            })
             || self.elf != original.elf
             || self.ext != original.ext
             || self.btf != original.btf

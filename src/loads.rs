@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use crate::Object;
+use crate::elf::SectionIndex;
 use crate::passes::analysis::constants::Facts;
 use crate::passes::analysis::value::Value;
 use crate::passes::entity::{Func, PerEntity};
@@ -22,6 +23,8 @@ pub struct Load {
     pub instruction: Option<u32>,
     /// The section's name.
     pub section: String,
+    /// The section's number.
+    pub section_at: SectionIndex,
     /// The bytes that it reads, from the section's start; none if the address is not one
     /// number, as of an element whose index is not known.
     pub bytes: Option<Range<u64>>,
@@ -44,6 +47,7 @@ pub fn loads(object: &Object) -> Vec<Load> {
                 let data = func.inst(inst);
                 let Op::Load { size, base, off, .. } = data.op else { return };
                 let Value::Section { section, offset } = before.reg(base) else { return };
+                let Some(link) = object.links().sections.get(section) else { return };
                 let Some(section) = program.sections.get(section) else { return };
                 if !section.read_only {
                     return;
@@ -54,6 +58,7 @@ pub fn loads(object: &Object) -> Vec<Load> {
                     function: id,
                     instruction: data.origin,
                     section: section.name.clone(),
+                    section_at: link.index,
                     bytes: start.map(|start| start..start + u64::from(size.bytes())),
                 });
             });

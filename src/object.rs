@@ -84,6 +84,7 @@ impl Object {
         let names = self.elf.sections.values().map(|section| &section.name);
         let several: BTreeSet<&Vec<u8>> = names.filter(|name| !seen.insert(*name)).collect();
         let sections = data.iter().map(|(index, section)| SectionInput {
+            index: *index,
             name: text(&section.name),
             is_unique: !several.contains(&section.name),
             data: section.bytes().unwrap_or_default(),

@@ -8,6 +8,7 @@ use crate::draft::Draft;
 use crate::elf::{SectionIndex, SymbolIndex};
 use crate::kernel::core::{self, Applied, CoreMode};
 use crate::kernel::{self, Resolved};
+use crate::lift::Links;
 use crate::lower::{LowerError, Lowered, lower};
 use crate::needs::Property;
 use crate::passes::analysis::calls::CallGraph;
@@ -19,7 +20,7 @@ use crate::proof::Proof;
 use crate::prune::{Live, Node, PruneOptions, Scope};
 use crate::record::{self, FoldedWith, Record};
 use crate::report::{self, Note, Report};
-use crate::seal::Seals;
+use crate::seal::{Forgotten, Seals};
 use crate::variables::{Finality, Variable, Variables};
 use crate::written::{self, Made};
 use crate::{Error, Kernel, Object, bounds, effects, needs, prune, seal};
@@ -110,9 +111,8 @@ impl<'o> Fold<'o> {
     /// Bugs.
     pub fn unfolded(&self) -> Result<Vec<u8>, Error> {
         let mut elf = self.object.elf().clone();
-        for name in self.variables.section_names() {
-            if let (Some(index), Some(known)) =
-                (elf.section_by_name(name), self.variables.finality(name))
+        for index in self.variables.sections() {
+            if let Some(known) = self.variables.finality_of(index)
                 && !known.bytes.is_empty()
             {
                 elf.set_section_data(index, known.bytes)?;
@@ -240,7 +240,7 @@ impl<'o> Fold<'o> {
     ) -> Result<Code, Error> {
         let object = self.object;
         let mut original = object.program().clone();
-        apply_variables(&mut original, &self.variables);
+        apply_variables(&mut original, object.links(), &self.variables);
         facts.apply(&mut original);
         let core = self.resolve_core(&mut original)?;
         let mut options = Options {
@@ -342,9 +342,8 @@ impl<'o> Fold<'o> {
     /// user has said of some variable that it cannot, and none can.
     fn sections(&self) -> (BTreeSet<SectionIndex>, BTreeSet<SectionIndex>) {
         let (mut open, mut closed) = (BTreeSet::new(), BTreeSet::new());
-        for name in self.variables.section_names() {
-            let Some(index) = self.object.elf().section_by_name(name) else { continue };
-            let variables = || self.variables.iter().filter(|variable| variable.section == name);
+        for index in self.variables.sections() {
+            let variables = || self.variables.iter().filter(|known| known.section_at == index);
             if variables().any(|variable| !self.variables.is_sealed(variable)) {
                 open.insert(index);
             } else if variables().any(|variable| self.is_by_user(variable)) {
@@ -389,11 +388,11 @@ impl<'o> Fold<'o> {
 
     /// Puts the values that were set into the sections.
     fn store_values(&self, draft: &mut Draft) -> Result<(), Error> {
-        for name in self.variables.section_names() {
-            if let Some(section) = self.variables.finality(name)
+        for index in self.variables.sections() {
+            if let Some(section) = self.variables.finality_of(index)
                 && !section.bytes.is_empty()
             {
-                draft.set_section(name, section.bytes)?;
+                draft.set_section_at(index, section.bytes)?;
             }
         }
         Ok(())
@@ -408,19 +407,21 @@ impl<'o> Fold<'o> {
         live: &Live,
     ) -> Result<Seals<'_>, Error> {
         let mut seals = Seals::default();
-        let loaded = loaded(self.object.program(), log);
+        let loaded = loaded(self.object.links(), log);
         let data = |node| match node {
             Node::Data(section) => Some(section),
             Node::Func(_) | Node::Map(_) | Node::Extern(_) => None,
         };
         for section in scope.dead(live, data) {
             prune::drop_section(draft, section);
+            // Other DATASECs can list its variables.
+            let here = self.variables.iter().filter(|variable| variable.section_at == section);
+            draft.forgotten.push(Forgotten::vars(here.filter_map(|variable| variable.var)));
         }
-        for name in self.variables.section_names() {
-            let Some(index) = draft.elf.section_by_name(name) else { continue };
-            let variables = self.variables.iter().filter(|variable| variable.section == name);
+        for index in self.variables.sections() {
+            let variables = self.variables.iter().filter(|known| known.section_at == index);
             let loaded: BTreeSet<u64> =
-                loaded.iter().filter(|(section, _)| section == name).map(|(_, at)| *at).collect();
+                loaded.iter().filter(|(section, _)| *section == index).map(|(_, at)| *at).collect();
             let is_loaded = |variable: &Variable| {
                 let bytes = variable.bytes();
                 !bytes.is_empty() && loaded.range(bytes).next().is_some()
@@ -502,9 +503,10 @@ fn clear(program: &mut Program, gone: &BTreeSet<Func>) {
 }
 
 /// Fills in what is known of the read-only sections that code names.
-fn apply_variables(program: &mut Program, variables: &Variables<'_>) {
-    for section in program.sections.values_mut().filter(|section| section.read_only) {
-        if let Some(known) = variables.finality(&section.name)
+fn apply_variables(program: &mut Program, links: &Links, variables: &Variables<'_>) {
+    for (id, section) in program.sections.iter_mut().filter(|(_, section)| section.read_only) {
+        let index = links.sections.get(id).map(|link| link.index);
+        if let Some(known) = index.and_then(|index| variables.finality_of(index))
             && known.bytes.len() == section.bytes.len()
         {
             section.bytes = known.bytes;
@@ -529,15 +531,15 @@ pub(crate) fn roots(object: &Object) -> Vec<Func> {
     roots.into_iter().collect()
 }
 
-/// Section names and offsets of the bytes that folded loads read, the first of each.
-fn loaded(program: &Program, log: &FoldLog) -> Vec<(String, u64)> {
-    let mut list: Vec<(String, u64)> = log
+/// Sections and offsets of the bytes that folded loads read, the first of each.
+fn loaded(links: &Links, log: &FoldLog) -> Vec<(SectionIndex, u64)> {
+    let mut list: Vec<(SectionIndex, u64)> = log
         .events
         .iter()
         .filter_map(|event| match event {
             Event::LoadFolded { source: LoadSource::Section { section, offset }, .. } => {
-                let name = program.sections.get(*section)?.name.clone();
-                Some((name, u64::try_from(*offset).ok()?))
+                let index = links.sections.get(*section)?.index;
+                Some((index, u64::try_from(*offset).ok()?))
             }
             Event::LoadFolded { .. } | Event::BranchDecided { .. } => None,
         })

@@ -41,9 +41,7 @@ pub(crate) fn seal<'v>(
     repoint(draft, section, &named, addends)?;
     let symbols: Vec<SymbolIndex> = symbols_of(&draft.elf, section, &sealed).collect();
     draft.symbols.extend(symbols);
-    let vars = sealed.iter().filter_map(|variable| variable.var).collect();
-    let section = draft.elf.section_id(section).name;
-    draft.forgotten.push(Forgotten { section, vars, whole: false });
+    draft.forgotten.push(Forgotten::vars(sealed.iter().filter_map(|variable| variable.var)));
     Ok(kept)
 }
 
@@ -172,12 +170,17 @@ fn add_to_imm(elf: &mut ElfObject, section: SectionIndex, offset: u64, added: u6
     }
 }
 
-/// Variables that leave BTF.
-pub(crate) struct Forgotten {
-    /// Name of the section that they are in.
-    pub section: String,
-    /// Their VARs.
-    pub vars: Vec<TypeId>,
-    /// Whether all of the section's go, with the DATASEC.
-    pub whole: bool,
+/// What leaves BTF.
+pub(crate) enum Forgotten {
+    /// Variables, from whatever DATASEC lists them.
+    Vars(Vec<TypeId>),
+    /// A DATASEC with all of its variables.
+    DataSec(String),
+}
+
+impl Forgotten {
+    /// Variables leave BTF.
+    pub fn vars(vars: impl IntoIterator<Item = TypeId>) -> Self {
+        Forgotten::Vars(vars.into_iter().collect())
+    }
 }

@@ -293,7 +293,7 @@ fn retain_keeps_what_is_needed_and_no_more() {
 fn variables_leave_a_datasec() {
     let (mut btf, _) = every_kind(Endianness::Little);
     let var = btf.find("where", |kind| matches!(kind, Kind::Var { .. })).unwrap();
-    btf.remove_vars(".rodata", |id| id == var);
+    btf.remove_vars(|id| id == var);
     let (datasec, section) = btf.find_datasec(".rodata").unwrap();
     assert!(section.vars.is_empty());
     let map = btf.retain(&TypeSet::from_iter([datasec]));

@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 use bpfold::btf::{Btf, Linkage};
-use bpfold::elf::{ElfObject, SymbolBind, SymbolKind, SymbolPlace};
+use bpfold::elf::{ElfObject, SectionIndex, SymbolBind, SymbolKind, SymbolPlace};
 use bpfold::variables::{Finality, Input, SectionInput, SymbolInput, VariableError, Variables};
 
 const OBJECTS: [&str; 2] = ["tests/objects/variables.el.o", "tests/objects/variables.eb.o"];
@@ -37,6 +37,7 @@ impl Object {
             }
             places.push(index);
             sections.push(SectionInput {
+                index,
                 is_unique: true,
                 name: str::from_utf8(&section.name).unwrap(),
                 data: section.bytes().unwrap_or_default(),
@@ -343,12 +344,13 @@ fn folded_values_can_be_set_again() {
 fn loads_are_described_by_member() {
     on_both(|variables| {
         let at = variables.rows().iter().find(|row| row.name == "config").unwrap().offset;
-        let describe = |bytes| variables.describe(".rodata", bytes).unwrap();
+        let rodata = variables.iter().find(|known| known.name == "config").unwrap().section_at;
+        let describe = |bytes| variables.describe(rodata, bytes).unwrap();
         assert_eq!(describe(at..at + 4), "config.mode");
         assert_eq!(describe(at + 18..at + 20), "config.ports[1].number");
         assert_eq!(describe(at..at + 8), "config");
         assert_eq!(describe(at + 6..at + 7), "config.name[1]");
-        assert_eq!(variables.describe(".rodata", 1 << 40..1 << 41), None);
+        assert_eq!(variables.describe(rodata, 1 << 40..1 << 41), None);
     });
 }
 
@@ -434,6 +436,7 @@ fn bare<'a>(data: &'a [u8], symbols: &[(&'a str, u64, u64, Linkage)]) -> Input<'
         order: bpfold::variables::Endianness::Little,
         btf: None,
         sections: vec![SectionInput {
+            index: SectionIndex(1),
             is_unique: true,
             name: ".rodata",
             data,
@@ -541,7 +544,7 @@ fn mutated_types_do_no_harm() {
                 let _ = variables.set(&row.name, "1");
             }
         }
-        let _ = variables.describe(".rodata", 57..58);
+        let _ = variables.describe(SectionIndex(1), 57..58);
         variables.freeze_all();
         let _ = variables.folded_values();
     }

@@ -51,6 +51,14 @@ impl TypeSet {
     }
 }
 
+impl Extend<TypeId> for TypeSet {
+    fn extend<I: IntoIterator<Item = TypeId>>(&mut self, ids: I) {
+        for id in ids {
+            self.insert(id);
+        }
+    }
+}
+
 impl FromIterator<TypeId> for TypeSet {
     fn from_iter<I: IntoIterator<Item = TypeId>>(ids: I) -> Self {
         let mut set = Self::new();
@@ -139,11 +147,13 @@ impl Btf {
         map
     }
 
-    /// Takes variables out of a DATASEC of this section. The VARs themselves stay until
+    /// Takes variables out of the DATASECs. The VARs themselves stay until
     /// [`Btf::retain`] drops them.
-    pub fn remove_vars(&mut self, section: &str, mut remove: impl FnMut(TypeId) -> bool) {
-        if let Some(section) = self.datasec_mut(section) {
-            section.vars.retain(|var| !remove(var.var));
+    pub fn remove_vars(&mut self, mut remove: impl FnMut(TypeId) -> bool) {
+        for ty in &mut self.types {
+            if let Kind::DataSec(section) = &mut ty.kind {
+                section.vars.retain(|var| !remove(var.var));
+            }
         }
     }
 

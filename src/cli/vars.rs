@@ -120,7 +120,7 @@ fn loads_of(listing: &Listing) -> String {
 fn count(loads: &[Load], row: &Row) -> usize {
     let end = row.offset.saturating_add(row.size);
     let reads = |load: &&Load| {
-        let bytes = load.bytes.as_ref().filter(|_| load.section == row.section);
+        let bytes = load.bytes.as_ref().filter(|_| load.section_at == row.section_at);
         bytes.is_some_and(|bytes| bytes.start < end && row.offset < bytes.end)
     };
     loads.iter().filter(reads).count()

@@ -107,8 +107,9 @@ fn spans(reads: &[Read]) -> Spans {
 fn is_closed(draft: &Draft, index: SectionIndex, variables: &Variables<'_>) -> bool {
     let Some(section) = draft.elf.sections.get(index) else { return false };
     let name = String::from_utf8_lossy(&section.name);
+    // BTF, whose offsets move, knows a section by its name.
     let only = draft.elf.sections.values().filter(|other| other.name == section.name).count() == 1;
-    let known = variables.finality(&name).filter(|_| variables.is_laid_out(&name));
+    let known = variables.finality_of(index).filter(|_| variables.is_laid_out(index));
     only && is_read_only(&name)
         && !draft.sections.contains(&index)
         && draft.elf.relocations_for(index).next().is_none()
@@ -128,8 +129,7 @@ fn dead(
 ) -> Vec<Constant> {
     let Some(section) = draft.elf.sections.get(index) else { return Vec::new() };
     let bytes = section.bytes().unwrap_or_default();
-    let name = String::from_utf8_lossy(&section.name);
-    let covered = variables.iter().filter(|variable| variable.section == name);
+    let covered = variables.iter().filter(|variable| variable.section_at == index);
     let mut units: Vec<(Range<u64>, Option<&str>)> =
         covered.map(|variable| (variable.bytes(), Some(variable.name.as_str()))).collect();
     let covered: Spans = units.iter().map(|(bytes, _)| bytes.clone()).collect();
@@ -294,10 +294,10 @@ impl Plan {
         let name = draft.elf.section_id(section).name;
         let goes = |variable: &&Variable| {
             let bytes = variable.bytes();
-            variable.section == name && !bytes.is_empty() && is_in(&dead, &bytes)
+            variable.section_at == section && !bytes.is_empty() && is_in(&dead, &bytes)
         };
-        let vars = variables.iter().filter(goes).filter_map(|variable| variable.var).collect();
-        draft.forgotten.push(Forgotten { section: name.clone(), vars, whole: false });
+        let vars = variables.iter().filter(goes).filter_map(|variable| variable.var);
+        draft.forgotten.push(Forgotten::vars(vars));
         draft.symbols.extend(symbols);
         cut::cut(draft, section, &cuts, addends);
         let constants = constants.into_iter().filter(|c| is_in(&dead, &c.bytes)).collect();

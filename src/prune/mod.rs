@@ -86,7 +86,7 @@ pub(crate) fn drop_section(draft: &mut Draft, section: SectionIndex) {
     let section = draft.elf.section_id(section).name;
     let mut others = draft.elf.sections.iter().filter(|(at, _)| !draft.sections.contains(at));
     if others.all(|(_, other)| other.name != section.as_bytes()) {
-        draft.forgotten.push(Forgotten { section, vars: Vec::new(), whole: true });
+        draft.forgotten.push(Forgotten::DataSec(section));
     }
 }
 

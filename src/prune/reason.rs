@@ -387,11 +387,12 @@ impl Finder<'_> {
                 && *at == func
                 && slots.contains(slot)
                 && let LoadSource::Section { section, offset } = source
+                && let Some(link) = self.scope.object.links().sections.get(*section)
                 && let Some(section) = self.scope.object.program().sections.get(*section)
                 && let Ok(start) = u64::try_from(*offset)
             {
                 let bytes = start..start.saturating_add(u64::from(size.bytes()));
-                let text = match self.variables.describe(&section.name, bytes) {
+                let text = match self.variables.describe(link.index, bytes) {
                     Some(path) => {
                         let value = self.variables.value(&path).map(|value| value.to_string());
                         format!("{path} = {}", value.unwrap_or_else(|_| format!("{:#x}", 0)))

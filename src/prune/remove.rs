@@ -93,11 +93,10 @@ fn remove_maps(draft: &mut Draft, scope: &Scope<'_>, dead: &[MapId]) {
             .collect();
         draft.symbols.extend(symbols);
         retain_relocs(draft, section, |reloc| !in_gone(reloc.offset));
-        let name = draft.elf.section_id(section).name;
-        let vars = gone.iter().filter_map(|def| def.var).collect();
-        let whole = defs.values().filter(here).count() == gone.len();
-        draft.forgotten.push(Forgotten { section: name, vars, whole });
-        if whole {
+        draft.forgotten.push(Forgotten::vars(gone.iter().filter_map(|def| def.var)));
+        if defs.values().filter(here).count() == gone.len() {
+            let name = draft.elf.section_id(section).name;
+            draft.forgotten.push(Forgotten::DataSec(name));
             draft.sections.insert(section);
         } else {
             let bytes: Spans = gone.iter().map(|def| def.bytes.clone()).collect();
@@ -120,7 +119,7 @@ fn remove_extern(draft: &mut Draft, symbol: SymbolIndex) {
         let vars = datasec.vars.iter().map(|var| var.var);
         let vars: Vec<_> = vars.filter(|var| btf.bytes(btf.ty(*var).name) == name).collect();
         if !vars.is_empty() {
-            forgotten.push(Forgotten { section: section.to_owned(), vars, whole: false });
+            forgotten.push(Forgotten::Vars(vars));
         }
     }
     draft.forgotten.extend(forgotten);

@@ -70,23 +70,27 @@ fn recorded<R: Record>(table: &Table<R>, keep: &mut TypeSet, id: impl Fn(&R) -> 
 /// Takes variables out of their DATASECs. Gives what is to leave BTF: the variables, and the
 /// DATASECs that are left empty.
 fn forget(btf: &mut Btf, forgotten: &[Forgotten]) -> TypeSet {
-    let mut lost = TypeSet::new();
-    for Forgotten { section, vars, whole } in forgotten {
-        let Some((datasec, known)) = btf.find_datasec(section) else { continue };
-        let vars: TypeSet = if *whole {
-            known.vars.iter().map(|var| var.var).collect()
-        } else {
-            vars.iter().copied().collect()
-        };
+    let (mut lost, mut vars) = (TypeSet::new(), TypeSet::new());
+    for forgotten in forgotten {
+        match forgotten {
+            Forgotten::Vars(some) => vars.extend(some.iter().copied()),
+            Forgotten::DataSec(section) => {
+                let Some((datasec, known)) = btf.find_datasec(section) else { continue };
+                lost.insert(datasec);
+                vars.extend(known.vars.iter().map(|var| var.var));
+            }
+        }
+    }
+    for (id, ty) in btf.own_types() {
+        let Kind::DataSec(known) = &ty.kind else { continue };
         let some = known.vars.iter().any(|var| vars.contains(var.var));
-        let emptied = some && known.vars.iter().all(|var| vars.contains(var.var));
+        if some && known.vars.iter().all(|var| vars.contains(var.var)) {
+            lost.insert(id);
+        }
         for var in known.vars.iter().filter(|var| vars.contains(var.var)) {
             lost.insert(var.var);
         }
-        if *whole || emptied {
-            lost.insert(datasec);
-        }
-        btf.remove_vars(section, |var| vars.contains(var));
     }
+    btf.remove_vars(|var| vars.contains(var));
     lost
 }

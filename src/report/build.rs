@@ -211,9 +211,13 @@ fn load(
     };
     let section = section.unwrap_or_default();
     let variable = match source {
-        LoadSource::Section { .. } => u64::try_from(offset)
-            .ok()
-            .and_then(|start| variables.describe(&section, start..start + u64::from(size))),
+        LoadSource::Section { section, offset } => {
+            let index = object.links().sections.get(section).map(|link| link.index);
+            let start = u64::try_from(offset).ok();
+            index.zip(start).and_then(|(index, start)| {
+                variables.describe(index, start..start.saturating_add(u64::from(size)))
+            })
+        }
         LoadSource::Extern { .. } => Some(section.clone()),
     };
     LoadReport { at, section, offset, size, value, variable }

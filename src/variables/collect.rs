@@ -5,20 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use indexmap::IndexMap;
 
 use super::finality::SectionState;
-use super::{Input, SectionInput, SymbolInput, Unsettable, Variable, VariableError, Variables};
-use crate::btf::{Btf, Kind, Linkage, MAX_DEPTH, SecVar, TypeId, TypeSet};
+use super::place::{Placed, place};
+use super::{Input, SectionInput, Unplaced, Unsettable, Variable, VariableError, Variables};
+use crate::btf::{Btf, Kind, Linkage, MAX_DEPTH, TypeId, TypeSet};
 
 /// Whether a section holds read-only variables, by its name as loaders tell: gcc flags its
 /// `.rodata.NAME` writable, and libbpf freezes it all the same (`bpf_object__elf_collect`).
 pub fn is_read_only(name: &str) -> bool {
     name == ".rodata" || name.starts_with(".rodata.")
-}
-
-/// The names that several sections have, so that BTF, which knows sections by their names, does
-/// not tell what is where (`clang -fno-unique-section-names`).
-fn ambiguous<'i>(input: &Input<'i>) -> BTreeSet<&'i str> {
-    let several = input.sections.iter().filter(|section| !section.is_unique);
-    several.map(|section| section.name).collect()
 }
 
 /// Whether only the compiler puts things into a section: merged constants and strings.
@@ -41,26 +35,50 @@ impl<'a> Variables<'a> {
             unsettable: Vec::new(),
             sets: Vec::new(),
         };
-        let ambiguous = ambiguous(input);
-        let mut unplaced = Vec::new();
+        let placed = input.btf.map(|btf| place(btf, input)).unwrap_or_default();
+        let marks = input.btf.map(marks).unwrap_or_default();
+        let mut in_section = BTreeMap::<usize, Vec<(&Placed<'_>, u64)>>::new();
+        let (mut lost, mut elsewhere) = (BTreeSet::new(), BTreeSet::new());
+        for placed in &placed {
+            let Some((at, offset)) = placed.at else {
+                lost.insert(placed.home);
+                continue;
+            };
+            in_section.entry(at).or_default().push((placed, offset));
+            if input.sections.get(at).is_some_and(|section| section.name != placed.home) {
+                elsewhere.insert(placed.home);
+            }
+        }
+        let mut unplaced = BTreeSet::new();
         for (at, section) in input.sections.iter().enumerate() {
-            if !is_read_only(section.name) || ambiguous.contains(section.name) {
+            if !is_read_only(section.name) {
                 continue;
             }
             let index = found.sections.len();
-            found.sections.push(SectionState::new(section));
+            let mut state = SectionState::new(section);
             let mut variables = Vec::new();
             if let Some(btf) = input.btf {
-                let unsettable = found.unsettable.len();
-                found.add_btf_variables(btf, at, index, input, &mut variables);
-                if found.unsettable.len() > unsettable {
-                    unplaced.push(index);
-                }
+                let here = in_section.get(&at).map_or(&[][..], Vec::as_slice);
+                let place = |offset| (section, index, offset);
+                let all = here.iter();
+                variables.extend(
+                    all.map(|(placed, offset)| variable(btf, placed, place(*offset), &marks)),
+                );
+                let beyond = here.iter().map(|(placed, offset)| {
+                    let named = placed.symbol_size.unwrap_or(0);
+                    offset.saturating_add(placed.size)..offset.saturating_add(named)
+                });
+                state.beyond = beyond.filter(|bytes| !bytes.is_empty()).collect();
             }
+            if lost.contains(section.name) {
+                unplaced.insert(index);
+            }
+            state.has_all = section.is_unique && !elsewhere.contains(section.name);
+            found.sections.push(state);
             add_symbols(at, index, input, &mut variables);
             variables.sort_by_key(|variable| variable.offset);
             if overlap(&variables) {
-                unplaced.push(index);
+                unplaced.insert(index);
             }
             for variable in &variables {
                 let len = section.data.len() as u64;
@@ -84,110 +102,66 @@ impl<'a> Variables<'a> {
         for variable in &mut found.variables {
             variable.is_unique = names.get(&variable.name) == Some(&1);
         }
-        found.add_unsettable(input, &ambiguous);
+        found.add_unsettable(input, &placed);
         found.mark_compiler_data(&unplaced);
         Ok(found)
     }
 
-    fn add_btf_variables(
-        &mut self,
-        btf: &Btf,
-        at: usize,
-        section_index: usize,
-        input: &Input<'_>,
-        variables: &mut Vec<Variable>,
-    ) {
-        let Some(section) = input.sections.get(at) else { return };
-        let Some((_, datasec)) = btf.find_datasec(section.name) else { return };
-        let marks = marks(btf);
-        let here = input.symbols.iter().filter(|symbol| symbol.section == Some(at));
-        let mut symbols = IndexMap::<&str, Option<&SymbolInput<'_>>>::new();
-        for symbol in here {
-            let only = if symbols.contains_key(symbol.name) { None } else { Some(symbol) };
-            symbols.insert(symbol.name, only);
-        }
-        for sec_var in &datasec.vars {
-            let Kind::Var { ty, linkage } = btf.ty(sec_var.var).kind else { continue };
-            let name = btf.name(sec_var.var);
-            let symbol = symbols.get(name).copied().flatten();
-            let Some(offset) = place(sec_var, linkage, symbol, datasec.size) else {
-                self.unsettable.push(Unsettable {
-                    name: name.to_owned(),
-                    section: Some(section.name.to_owned()),
-                    unplaced: true,
-                });
-                continue;
-            };
-            // A flexible array member makes a variable larger than its type.
-            let size = match sec_var.size {
-                0 => btf.size_of(ty).unwrap_or(0),
-                size => u64::from(size),
-            };
-            variables.push(Variable {
-                name: name.to_owned(),
-                section: section.name.to_owned(),
-                offset,
-                size,
-                var: Some(sec_var.var),
-                ty: Some(ty),
-                type_name: Some(btf.type_name(ty)),
-                is_volatile: is_volatile(btf, ty),
-                is_const: is_const(btf, ty),
-                linkage,
-                mark: marks.get(&sec_var.var).cloned(),
-                section_index,
-                is_unique: true,
-            });
-        }
-    }
-
-    /// Names of what is writable or elsewhere, for errors.
-    fn add_unsettable(&mut self, input: &Input<'_>, ambiguous: &BTreeSet<&str>) {
+    /// Names of what is writable or elsewhere, or where is not known, for errors.
+    fn add_unsettable(&mut self, input: &Input<'_>, placed: &[Placed<'_>]) {
         for symbol in &input.symbols {
             let section = symbol.section.and_then(|at| input.sections.get(at));
             let writable = section.is_some_and(|section| !is_read_only(section.name));
-            let unplaced = section.is_some_and(|section| {
-                is_read_only(section.name) && ambiguous.contains(section.name)
-            });
             let is_extern = symbol.linkage == Linkage::Extern;
-            if !symbol.name.is_empty() && (writable || unplaced || is_extern) {
+            if !symbol.name.is_empty() && (writable || is_extern) {
                 self.unsettable.push(Unsettable {
                     name: symbol.name.to_owned(),
                     section: section.map(|section| section.name.to_owned()),
-                    unplaced,
+                    unplaced: None,
                 });
             }
         }
-        let Some(btf) = input.btf else { return };
-        for (id, ty) in btf.own_types() {
-            let Kind::DataSec(datasec) = &ty.kind else { continue };
-            let name = btf.name(id);
-            if self.sections.iter().any(|section| section.name == name) {
+        let known: BTreeSet<&str> = input.sections.iter().map(|section| section.name).collect();
+        let shared = input.sections.iter().filter(|section| !section.is_unique);
+        let shared: BTreeSet<&str> = shared.map(|section| section.name).collect();
+        for placed in placed {
+            let section = match placed.at {
+                Some((at, _)) => input.sections.get(at).map(|section| section.name),
+                None => Some(placed.home).filter(|home| known.contains(home)),
+            };
+            if placed.at.is_some() && section.is_some_and(is_read_only) {
                 continue;
             }
-            let is_extern = !input.sections.iter().any(|section| section.name == name);
-            for sec_var in &datasec.vars {
-                let section = (!is_extern).then(|| name.to_owned());
-                let unplaced = is_read_only(name) && ambiguous.contains(name);
-                let name = btf.name(sec_var.var).to_owned();
-                self.unsettable.push(Unsettable { name, section, unplaced });
-            }
+            let unplaced = section.filter(|section| is_read_only(section)).map(|section| {
+                match shared.contains(section) {
+                    true => Unplaced::SharedName,
+                    false => Unplaced::NoSymbol,
+                }
+            });
+            self.unsettable.push(Unsettable {
+                name: placed.name.to_owned(),
+                section: section.map(str::to_owned),
+                unplaced,
+            });
         }
     }
 
     /// Makes final what nobody can be meant to set, but no bit of a variable that is open, and
     /// nothing in sections where it is not known what is where.
-    fn mark_compiler_data(&mut self, unplaced: &[usize]) {
+    fn mark_compiler_data(&mut self, unplaced: &BTreeSet<usize>) {
         for (index, section) in self.sections.iter_mut().enumerate() {
             let here = || self.variables.iter().filter(|var| var.section_index == index);
             let open = here().filter(|variable| !variable.is_compile_time());
-            let open: Vec<_> = open.map(Variable::bytes).collect();
+            let mut open: Vec<_> = open.map(Variable::bytes).collect();
+            // Aya sets as many bytes as the symbol has.
+            open.extend(section.beyond.iter().cloned());
             section.laid_out = !unplaced.contains(&index);
             if section.laid_out {
                 for variable in here().filter(|variable| variable.is_compile_time()) {
                     section.mark_compile_time(variable, &open);
                 }
-                let covered: Vec<_> = here().map(Variable::bytes).collect();
+                let beyond = section.beyond.iter().cloned();
+                let covered: Vec<_> = here().map(Variable::bytes).chain(beyond).collect();
                 section.mark_uncovered(&covered);
             }
         }
@@ -211,19 +185,29 @@ fn check_overlap(section: &SectionInput<'_>, variables: &[Variable]) -> Result<(
     Ok(())
 }
 
-/// A variable's offset in its section, if anything tells: the symbol of its name, if there is
-/// just one; for static variables and after a linker, which fills in the DATASEC's size too, BTF.
-/// Gcc 12 leaves 0 in BTF even for static variables.
-fn place(
-    sec_var: &SecVar,
-    linkage: Linkage,
-    symbol: Option<&SymbolInput<'_>>,
-    datasec_size: u32,
-) -> Option<u64> {
-    match symbol {
-        Some(symbol) => Some(symbol.offset),
-        None if linkage == Linkage::Static || datasec_size != 0 => Some(sec_var.offset.into()),
-        None => None,
+/// A variable of BTF in a section: its input, its place among the states of sections, and the
+/// variable's offset in bytes.
+fn variable(
+    btf: &Btf,
+    placed: &Placed<'_>,
+    (section, section_index, offset): (&SectionInput<'_>, usize, u64),
+    marks: &BTreeMap<TypeId, String>,
+) -> Variable {
+    Variable {
+        name: placed.name.to_owned(),
+        section: section.name.to_owned(),
+        section_at: section.index,
+        offset,
+        size: placed.size,
+        var: Some(placed.var),
+        ty: Some(placed.ty),
+        type_name: Some(btf.type_name(placed.ty)),
+        is_volatile: is_volatile(btf, placed.ty),
+        is_const: is_const(btf, placed.ty),
+        linkage: placed.linkage,
+        mark: marks.get(&placed.var).cloned(),
+        section_index,
+        is_unique: true,
     }
 }
 
@@ -281,6 +265,7 @@ fn add_symbols(at: usize, section_index: usize, input: &Input<'_>, variables: &m
             None => Variable {
                 name: symbol.name.to_owned(),
                 section: section.name.to_owned(),
+                section_at: section.index,
                 offset: symbol.offset,
                 size,
                 var: None,

@@ -1,5 +1,7 @@
 //! What can be wrong with a name, a value or a section's variables.
 
+use super::Unplaced;
+
 /// Why a variable cannot be read or set.
 ///
 /// `path` is the name as the user gave it; offsets are in bytes.
@@ -53,13 +55,15 @@ pub enum VariableError {
         /// The variable.
         name: String,
     },
-    /// A global variable of BTF without the symbol that says where it is.
-    #[error("where `{name}` lies in {section} is not known: the object has no symbol for it")]
+    /// A variable of BTF of which nothing tells where it is.
+    #[error("where `{name}` lies in {section} is not known: {why}")]
     Unplaced {
         /// The variable.
         name: String,
         /// Its section.
         section: String,
+        /// Why.
+        why: Unplaced,
     },
     /// A variable that reaches beyond its section.
     #[error(

@@ -9,6 +9,7 @@ use wildmatch::WildMatch;
 use super::error::nearest;
 use super::path::Slot;
 use super::{SectionInput, Variable, VariableError, Variables, bits};
+use crate::elf::SectionIndex;
 
 /// Why something is final, or that it is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -122,6 +123,11 @@ pub(crate) struct SetValue<'v> {
 #[derive(Clone, Debug)]
 pub(super) struct SectionState {
     pub(super) name: String,
+    pub(super) index: SectionIndex,
+    /// Whether all variables of the DATASEC of its name are in it.
+    pub(super) has_all: bool,
+    /// What symbols of variables cover beyond the variables' sizes in BTF.
+    pub(super) beyond: Vec<Range<u64>>,
     /// Whether it is known what is where.
     pub(super) laid_out: bool,
     /// As in the object.
@@ -147,6 +153,9 @@ impl SectionState {
         }
         Self {
             name: section.name.to_owned(),
+            index: section.index,
+            has_all: true,
+            beyond: Vec::new(),
             laid_out: true,
             stored: section.data.to_vec(),
             bytes: section.data.to_vec(),
@@ -464,10 +473,17 @@ impl Variables<'_> {
         }
     }
 
-    /// The bytes of a read-only section, which of their bits are final, and why.
+    /// The bytes of the first read-only section of a name, which of their bits are final, and
+    /// why.
     #[must_use]
     pub fn finality(&self, section: &str) -> Option<FinalBytes> {
-        let section = self.sections.iter().find(|state| state.name == section)?;
+        self.finality_of(self.sections.iter().find(|state| state.name == section)?.index)
+    }
+
+    /// [`Variables::finality`] of a section by its number: several can have one name.
+    #[must_use]
+    pub fn finality_of(&self, section: SectionIndex) -> Option<FinalBytes> {
+        let section = self.sections.iter().find(|state| state.index == section)?;
         let mut provenance = section.provenance.clone();
         provenance.sort_by_key(|provenance| provenance.bytes.start);
         Some(FinalBytes {
@@ -477,11 +493,12 @@ impl Variables<'_> {
         })
     }
 
-    /// Whether it is known what is where in a read-only section: BTF of some compilers puts
-    /// several variables into one place.
+    /// Whether it is known what is where in a read-only section, and BTF agrees: that of some
+    /// compilers puts several variables into one place, or variables of other sections here.
     #[must_use]
-    pub(crate) fn is_laid_out(&self, section: &str) -> bool {
-        self.sections.iter().any(|state| state.name == section && state.laid_out)
+    pub(crate) fn is_laid_out(&self, section: SectionIndex) -> bool {
+        let mut states = self.sections.iter();
+        states.any(|state| state.index == section && state.laid_out && state.has_all)
     }
 
     /// Whether and why a variable is final.

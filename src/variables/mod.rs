@@ -21,6 +21,7 @@ mod finality;
 mod lex;
 mod number;
 mod path;
+mod place;
 mod rows;
 mod value;
 
@@ -35,10 +36,13 @@ pub use rows::Row;
 pub use value::Value;
 
 use crate::btf::{Btf, Linkage, TypeId};
+use crate::elf::SectionIndex;
 
 /// A section with data, read-only or not.
 #[derive(Clone, Debug)]
 pub struct SectionInput<'a> {
+    /// Its number in the object.
+    pub index: SectionIndex,
     /// Its name.
     pub name: &'a str,
     /// No other section of the object has its name.
@@ -85,6 +89,8 @@ pub struct Variable {
     pub name: String,
     /// The name of its section.
     pub section: String,
+    /// The number of its section.
+    pub section_at: SectionIndex,
     /// Its offset in bytes in the section.
     pub offset: u64,
     /// Its size in bytes.
@@ -132,7 +138,27 @@ struct Unsettable {
     /// The writable section; none for externs.
     section: Option<String>,
     /// It is in a read-only section, but where is not known.
-    unplaced: bool,
+    unplaced: Option<Unplaced>,
+}
+
+/// Why it is not known where a variable is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unplaced {
+    /// The object has no symbol for it, or several.
+    NoSymbol,
+    /// Several sections have the name of its section, and no symbol tells in which it is.
+    SharedName,
+}
+
+impl std::fmt::Display for Unplaced {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Unplaced::NoSymbol => "the object has no symbol for it that tells",
+            Unplaced::SharedName => {
+                "several sections have this name, and no symbol tells in which of them it is"
+            }
+        })
+    }
 }
 
 /// The read-only variables of an object, and what has been decided about them.
@@ -150,6 +176,11 @@ impl Variables<'_> {
     /// The variables, by section and offset.
     pub fn iter(&self) -> std::slice::Iter<'_, Variable> {
         self.variables.iter()
+    }
+
+    /// The read-only sections, in the object's order.
+    pub fn sections(&self) -> impl Iterator<Item = SectionIndex> {
+        self.sections.iter().map(|section| section.index)
     }
 
     /// The names of the read-only sections, in the object's order.

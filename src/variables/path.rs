@@ -139,8 +139,8 @@ impl Variables<'_> {
             let name = other.name.clone();
             return Err(match &other.section {
                 None => VariableError::Extern { name },
-                Some(section) if other.unplaced => {
-                    VariableError::Unplaced { name, section: section.clone() }
+                Some(section) if let Some(why) = other.unplaced => {
+                    VariableError::Unplaced { name, section: section.clone(), why }
                 }
                 Some(section) => VariableError::Writable { name, section: section.clone() },
             });

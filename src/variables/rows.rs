@@ -6,6 +6,7 @@ use super::path::{Slot, Step, member_place, place_type_name, take_step};
 use super::value::Value;
 use super::{Finality, Variable, Variables, bits};
 use crate::btf::{Kind, Linkage};
+use crate::elf::SectionIndex;
 
 /// How many rows one variable may take; members beyond are not told apart.
 const ROW_LIMIT: usize = 4096;
@@ -20,6 +21,9 @@ pub struct Row {
     pub type_name: Option<String>,
     /// Its section.
     pub section: String,
+    /// Its section's number.
+    #[serde(skip)]
+    pub section_at: SectionIndex,
     /// Offset in bytes in the section of the first byte that it is in.
     pub offset: u64,
     /// Size in bytes, rounded up for bit-fields.
@@ -126,6 +130,7 @@ impl Variables<'_> {
             name: slot.path.clone(),
             type_name,
             section: section.name.clone(),
+            section_at: section.index,
             offset: bytes.start,
             size: bytes.end - bytes.start,
             bits: is_bitfield.then_some((slot.start % 8, slot.len)),
@@ -163,10 +168,10 @@ impl Variables<'_> {
     /// The variable, or the member or element of one, whose bytes hold all of a byte range of a
     /// section: the innermost one, as the report names loads.
     #[must_use]
-    pub fn describe(&self, section: &str, bytes: std::ops::Range<u64>) -> Option<String> {
+    pub fn describe(&self, section: SectionIndex, bytes: std::ops::Range<u64>) -> Option<String> {
         let (at, _) = self.variables.iter().enumerate().find(|(_, variable)| {
             let whole = variable.bytes();
-            variable.section == section && whole.start <= bytes.start && bytes.end <= whole.end
+            variable.section_at == section && whole.start <= bytes.start && bytes.end <= whole.end
         })?;
         let mut slot = self.whole(at)?;
         while let Some(inner) = self.inner_at(&slot, &bytes) {

@@ -66,9 +66,8 @@ fn check_bytes(
     free: &[Range<u64>],
 ) -> Check {
     let name = String::from_utf8_lossy(&a.name).into_owned();
-    let is_first = pairing.names.get(a.name.as_slice()) == Some(&index);
-    let values =
-        pairing.made.variables.finality(&name).filter(|known| is_first && !known.bytes.is_empty());
+    let values = pairing.made.variables.finality_of(index);
+    let values = values.filter(|known| !known.bytes.is_empty());
     let (before, after) = match (&a.data, &b.data) {
         (SectionData::NoBits(a), SectionData::NoBits(b)) if a == b => return Ok(()),
         (_, SectionData::Bytes(after)) => {
@@ -305,9 +304,7 @@ impl<'s> Symbols<'s> {
         let mut sealed: BTreeMap<SectionIndex, Vec<Range<u64>>> = BTreeMap::new();
         let variables = pairing.made.variables;
         for variable in variables.iter().filter(|variable| variables.is_sealed(variable)) {
-            if let Some(index) = pairing.names.get(variable.section.as_bytes()) {
-                sealed.entry(*index).or_default().push(variable.bytes());
-            }
+            sealed.entry(variable.section_at).or_default().push(variable.bytes());
         }
         sealed.values_mut().for_each(|ranges| *ranges = merged(std::mem::take(ranges)));
         Symbols { pairing, funcs, sealed, overlapping: overlapping(pairing.old.elf()) }

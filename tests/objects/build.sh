@@ -29,6 +29,9 @@ for version in 14 19; do
 	clang-$version $base -target bpfel -mcpu=v3 -c effects.c -o effects-clang$version.o
 	clang-$version $base -target bpfel -mcpu=v3 -DOUTSIDE -c effects.c -o outside-clang$version.o
 done
+clang-14 $base -target bpfel -mcpu=v3 -c tables.c -o tables.o
+clang-19 $base -target bpfel -mcpu=v3 -c two-rodata.c -o two-rodata.o
+llvm-strip-14 -g tables.o two-rodata.o
 clang-14 $base -target bpfel -mcpu=v3 -c static-programs.c -o static-programs.o
 llvm-strip-14 -g static-programs.o
 clang-14 $base -target bpfel -mcpu=v3 -c core.c -o core.o
