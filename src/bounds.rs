@@ -8,6 +8,7 @@
 //! still run.
 
 use crate::Object;
+use crate::elf::SectionIndex;
 use crate::passes::analysis::constants::Facts;
 use crate::passes::analysis::state::State;
 use crate::passes::analysis::value::Value;
@@ -37,14 +38,15 @@ pub(crate) fn outside(
             facts.walk_before(program, func, block, |inst, before| {
                 let data = function.inst(inst);
                 for address in addresses(data, before) {
-                    let Some(len) = section_len(object, address.section) else { continue };
+                    let Some(link) = object.links().sections.get(address.section) else { continue };
+                    let Some(len) = section_len(object, link.index) else { continue };
                     if !address.leaves(len) {
                         continue;
                     }
                     let section = program.sections[address.section].name.clone();
                     notes.push(Note::OutOfBounds {
                         at: lines.location(func, data.origin),
-                        variable: variables.nearest(&section, address.base),
+                        variable: variables.nearest(link.index, address.base),
                         section,
                         offset: address.offset,
                         size: address.size,
@@ -64,9 +66,8 @@ fn names_data(program: &Program) -> bool {
 }
 
 /// Bytes of a data section, as its map has them.
-fn section_len(object: &Object, section: Section) -> Option<u64> {
-    let link = object.links().sections.get(section)?;
-    object.elf().sections.get(link.index)?.content_size()
+fn section_len(object: &Object, section: SectionIndex) -> Option<u64> {
+    object.elf().sections.get(section)?.content_size()
 }
 
 /// An address in a data section that an instruction makes or accesses.

@@ -26,7 +26,7 @@ pub(crate) fn without_effect(
         variables.set_values().filter(|set| earlier.contains(set.path)).collect();
     let is_new = |set: &SetValue<'_>| {
         let holds = |known: &SetValue<'_>| {
-            known.variable.section == set.variable.section
+            known.variable.section_at == set.variable.section_at
                 && known.bytes.start <= set.bytes.start
                 && set.bytes.end <= known.bytes.end
         };
@@ -66,7 +66,7 @@ fn can_read(
     set: &SetValue<'_>,
 ) -> bool {
     let variable = set.variable;
-    let Some(index) = object.elf().section_by_name(&variable.section) else { return true };
+    let index = variable.section_at;
     let Some(by_data) = named_by_data(object, index) else { return true };
     let mut links = object.links().sections.iter();
     let section = links.find(|(_, link)| link.index == index).map(|(section, _)| section);
@@ -75,7 +75,7 @@ fn can_read(
         return true;
     }
     let bytes = variable.bytes();
-    let holds = |at: u64| variables.holds(&variable.section, at);
+    let holds = |at: u64| variables.holds(index, at);
     let can_reach = |offset: i64| match u64::try_from(offset) {
         // Code can name the byte behind a variable for its end.
         Ok(at) => bytes.contains(&at) || !holds(at),

@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::SECTION;
 use crate::Error;
 use crate::btf::{Btf, Kind, Linkage, SecVar, TypeId, TypeSet};
+use crate::elf::SectionIndex;
+use crate::passes::entity::Entity as _;
 use crate::variables::{Input, SectionInput, SymbolInput, Variable, Variables};
 
 /// The sealed variables of one fold.
@@ -55,6 +57,13 @@ impl Layout {
         variables: &Variables<'_>,
         sealed: &[&Variable],
     ) -> Result<Option<Layout>, Error> {
+        // Types know sections by their names.
+        let is_clear = |variable: &&&Variable| {
+            let mut others = sealed.iter().filter(|other| other.section == variable.section);
+            others.all(|other| other.section_at == variable.section_at)
+        };
+        let sealed: Vec<&Variable> = sealed.iter().filter(is_clear).copied().collect();
+        let sealed = sealed.as_slice();
         if sealed.is_empty() {
             return Ok(None);
         }
@@ -111,7 +120,9 @@ impl Layout {
         }
         let data: Vec<Vec<u8>> =
             sections.iter().map(|(_, size)| vec![0; usize::try_from(*size).unwrap_or(0)]).collect();
-        let inputs = sections.iter().zip(&data).map(|((name, _), data)| SectionInput {
+        let inputs = sections.iter().zip(&data).enumerate();
+        let inputs = inputs.map(|(at, ((name, _), data))| SectionInput {
+            index: SectionIndex::from_index(at),
             name,
             is_unique: true,
             data,

@@ -364,8 +364,8 @@ impl Variables<'_> {
     }
 
     /// Whether a variable of a section holds a byte.
-    pub(crate) fn holds(&self, section: &str, byte: u64) -> bool {
-        let mut here = self.variables.iter().filter(|variable| variable.section == section);
+    pub(crate) fn holds(&self, section: SectionIndex, byte: u64) -> bool {
+        let mut here = self.variables.iter().filter(|variable| variable.section_at == section);
         here.any(|variable| variable.bytes().contains(&byte))
     }
 

@@ -182,8 +182,8 @@ impl Variables<'_> {
 
     /// The variable that holds a byte of a section or, where none does, the one before it; the
     /// first one for what lies before all.
-    pub(crate) fn nearest(&self, section: &str, offset: i64) -> Option<String> {
-        let here = || self.variables.iter().filter(|variable| variable.section == section);
+    pub(crate) fn nearest(&self, section: SectionIndex, offset: i64) -> Option<String> {
+        let here = || self.variables.iter().filter(|variable| variable.section_at == section);
         let starts =
             |variable: &&Variable| i64::try_from(variable.offset).is_ok_and(|at| at <= offset);
         let found = here().rfind(starts).or_else(|| here().next())?;
