@@ -17,8 +17,8 @@ use crate::entity::{Func, PerEntity};
 use crate::ir::{self, Function, Linkage, Program, VerifyError};
 use crate::opt::fold::{Event, Patch};
 use crate::opt::{
-    algebra, copy_propagation, dce, displacement, merge_tails, replace_all, simplify_cfg,
-    store_immediate, thread_jumps,
+    algebra, coalesce, commute, copy_propagation, dce, displacement, merge_tails, replace_all,
+    simplify_cfg, store_immediate, thread_jumps,
 };
 
 /// How much of a function may be folded.
@@ -118,14 +118,16 @@ impl Limit {
 }
 
 /// The passes, as a [`Step`] names them.
-pub const PASSES: [&str; 8] = [
+pub const PASSES: [&str; 10] = [
     "algebra",
     "fold",
     "thread_jumps",
     "simplify_cfg",
+    "commute",
     "displacement",
     "copy_propagation",
     "dce",
+    "coalesce",
     "merge_tails",
 ];
 
@@ -309,8 +311,14 @@ impl Driver<'_> {
             if !cleaned[func] || !facts.is_reached(func) || self.stopped[func] {
                 continue;
             }
-            let accesses = Accesses::new(&self.program, facts, func);
+            let mut accesses = Accesses::new(&self.program, facts, func);
             let mut live = Liveness::new(&self.program, &accesses, &arguments, func);
+            let commuted = commute::collect(&self.program, facts, &live, func);
+            if !commuted.is_empty() {
+                self.step("commute", func, |function| commute::apply(function, &commuted))?;
+                accesses = Accesses::new(&self.program, facts, func);
+                live = Liveness::new(&self.program, &accesses, &arguments, func);
+            }
             let original = &self.original.funcs[func];
             let moved = displacement::collect(&self.program, facts, &live, original, func);
             if !moved.is_empty() {
@@ -329,7 +337,13 @@ impl Driver<'_> {
                 live = Liveness::new(&self.program, &accesses, &arguments, func);
             }
             let dead = dce::collect(&self.program, &live, func);
+            let function = &self.program.funcs[func];
+            let blocks = function.layout().iter();
+            let joined: Vec<_> =
+                blocks.flat_map(|&block| coalesce::collect(function, &live, block)).collect();
             self.step("dce", func, |function| dce::apply(function, &dead))?;
+            // Where nothing dead reads the old register any more.
+            self.step("coalesce", func, |function| replace_all(function, joined))?;
             self.straighten(func)?;
         }
         Ok(())

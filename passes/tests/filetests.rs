@@ -13,8 +13,8 @@ use bpfold_passes::entity::{Block, Entity, Func, PerEntity};
 use bpfold_passes::ir::{Linkage, Program, verify};
 use bpfold_passes::opt::fold::{Event, Patch};
 use bpfold_passes::opt::{
-    algebra, copy_propagation, dce, displacement, merge_tails, replace_all, simplify_cfg,
-    store_immediate, thread_jumps,
+    algebra, coalesce, commute, copy_propagation, dce, displacement, merge_tails, replace_all,
+    simplify_cfg, store_immediate, thread_jumps,
 };
 use bpfold_passes::pass;
 use bpfold_passes::text::{self, Printer, ShowFacts};
@@ -117,6 +117,16 @@ fn passes(names: &[&str], mut program: Program) -> Result<String, String> {
                         let function = &program.funcs[func];
                         replace.extend(copy_propagation::collect(function, &live, block));
                     }
+                }
+                "coalesce" => {
+                    for block in blocks {
+                        let function = &program.funcs[func];
+                        replace.extend(coalesce::collect(function, &live, block));
+                    }
+                }
+                "commute" => {
+                    let commuted = commute::collect(&program, &facts, &live, func);
+                    commute::apply(&mut program.funcs[func], &commuted);
                 }
                 "displacement" => {
                     let original = &original.funcs[func];

@@ -23,9 +23,7 @@ use crate::cfg::Cfg;
 use crate::entity::{Block, Func, Inst, PerEntity};
 use crate::ir::{Function, InstData, Op, Program};
 use crate::isa::{AluOp, Operand, Reg, Width};
-
-/// Blocks that the uses of one sum may be spread over, so that the time is bounded.
-const MAX_BLOCKS: usize = 64;
+use crate::opt::uses::Uses;
 
 /// An addition of a constant to a pointer.
 #[derive(Clone, Copy, Debug)]
@@ -64,8 +62,10 @@ pub fn collect(
     let origin = Origin::new(original);
     let mut replace = Vec::new();
     for addition in additions {
-        let walk = Uses { function, cfg: &cfg, live, addition };
-        if let Some(uses) = walk.collect()
+        let Addition { block, inst, sum: reg, .. } = addition;
+        let walk = Uses { function, cfg: &cfg, live, block, inst, reg };
+        let displaced = |inst| Some((inst, addition.displaced(function.inst(inst))?));
+        if let Some(uses) = walk.collect(displaced)
             && (addition.refused || origin.was_folded(&addition, &uses))
         {
             replace.extend(uses);
@@ -147,66 +147,10 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// The uses of one sum.
-struct Uses<'a> {
-    function: &'a Function,
-    cfg: &'a Cfg,
-    live: &'a Liveness<'a>,
-    addition: Addition,
-}
-
-impl Uses<'_> {
-    /// The uses with the constant in their displacement. None if one cannot have it, or if
-    /// another value of the register reaches one.
-    fn collect(&self) -> Option<Vec<(Inst, Op)>> {
-        let Addition { block, inst, sum, .. } = self.addition;
-        let mut uses = Vec::new();
-        let at = self.function.block(block).insts.iter().position(|&i| i == inst)?;
-        // For each block that the sum enters: whether it leaves it as well.
-        let mut entered: Vec<(Block, bool)> = Vec::new();
-        let mut work = Vec::new();
-        if self.scan(block, at + 1, &mut uses)? {
-            work.extend(self.cfg.successors(block));
-        }
-        while let Some(next) = work.pop() {
-            if entered.iter().any(|(known, _)| *known == next)
-                || !self.live.at_start(next).regs.contains(sum)
-            {
-                continue;
-            }
-            if entered.len() == MAX_BLOCKS || self.function.entry() == Some(next) {
-                return None;
-            }
-            let leaves = self.scan(next, 0, &mut uses)?;
-            entered.push((next, leaves));
-            if leaves {
-                work.extend(self.cfg.successors(next));
-            }
-        }
-        let carries = |pred: Block| pred == block || entered.contains(&(pred, true));
-        let only = |(block, _): &(Block, bool)| self.cfg.predecessors(*block).all(carries);
-        entered.iter().all(only).then_some(uses)
-    }
-
-    /// Collects the uses in a block from a position on. Says whether the sum reaches the
-    /// block's end and is read behind it; none if a use cannot have the constant.
-    fn scan(&self, block: Block, from: usize, uses: &mut Vec<(Inst, Op)>) -> Option<bool> {
-        let sum = self.addition.sum;
-        for &inst in self.function.block(block).insts.iter().skip(from) {
-            let data = self.function.inst(inst);
-            if self.live.uses(&data.op).contains(sum) {
-                uses.push((inst, self.displaced(data)?));
-            }
-            if data.op.defs().contains(sum) {
-                return Some(false);
-            }
-        }
-        Some(self.live.at_end(block).regs.contains(sum))
-    }
-
+impl Addition {
     /// A load or a store through the sum as one through the pointer.
     fn displaced(&self, data: &InstData) -> Option<Op> {
-        let Addition { sum, delta, .. } = self.addition;
+        let Addition { sum, delta, .. } = *self;
         if data.core.is_some() {
             return None;
         }

@@ -2,6 +2,8 @@
 //! does it; [`crate::pass`] gives them their order.
 
 pub mod algebra;
+pub mod coalesce;
+pub mod commute;
 pub mod copy_propagation;
 pub mod dce;
 pub mod displacement;
@@ -10,6 +12,7 @@ pub mod merge_tails;
 pub mod simplify_cfg;
 pub mod store_immediate;
 pub mod thread_jumps;
+pub mod uses;
 
 use crate::entity::Inst;
 use crate::ir::{Function, Op};
