@@ -99,8 +99,8 @@ pub fn apply(function: &mut Function, commuted: &[Commuted]) {
         let mut at = 0;
         while let Some(&inst) = function.block(block).insts.get(at) {
             if let Some(op) = before[inst] {
-                let data = *function.inst(inst);
-                function.insert_inst(block, at, InstData { op, ..data });
+                let line = function.inst(inst).line;
+                function.insert_inst(block, at, InstData { line, ..InstData::new(op) });
                 at += 1;
             }
             at += 1;
