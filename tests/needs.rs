@@ -116,6 +116,11 @@ fn maps_are_found_by_name() {
     assert_eq!(left(&["by_hand"]), [named, named, gone]);
     assert_eq!(left(&["logs"]), [gone, gone, named]);
     assert_eq!(left(&["plain"]), [gone, gone, gone]);
+    // Whoever prunes maps says that the host looks up none; libbpf still does.
+    let pruned = Fold::new(&object).unwrap().entry("probe").unwrap().entry("logs").unwrap();
+    let pruned = pruned.prune_maps().freeze_all().run().unwrap();
+    let pruned = Object::parse(&pruned.bytes).unwrap();
+    assert_eq!(maps.map(|map| has_symbol(&pruned, map)), [true, true, false]);
 }
 
 /// bpftool shows variables that begin with `bpf_metadata_`. Others that nothing loads are sealed.

@@ -31,7 +31,7 @@ fn missing_name(
     has: impl Fn(Node) -> bool,
 ) -> Option<String> {
     // What programs named is compared by the code that they have now.
-    let needs = needed_by_name(old, before, |_| Default::default());
+    let needs = needed_by_name(old, before, false, |_| Default::default());
     needs.into_iter().filter(|(by, _)| has(*by)).find_map(|(_, needed)| match needed {
         Node::Map(map) => {
             let name = &before.defs.get(map)?.name;

@@ -42,6 +42,9 @@ pub(crate) enum Found {
 pub(crate) enum User {
     /// Programs of these kinds of sections, and those that named it when the object was read.
     Sections(&'static [&'static str]),
+    /// Programs that named it when the object was read: the host looks it up, unless the user says
+    /// that the host needs no map (`--prune-maps`).
+    Named,
     /// The function or type that has the tag.
     Tagged,
     /// Data of the section, and programs with `addr_space_cast`.
@@ -77,11 +80,11 @@ const USDT: User = User::Sections(&["usdt", "usdt.s"]);
 pub(crate) const RULES: &[Rule] = &[
     rule(Found::Map, "__bpf_usdt_specs", USDT, "libbpf usdt.c, usdt_manager_new"),
     rule(Found::Map, "__bpf_usdt_ip_to_spec_id", USDT, "libbpf usdt.c, usdt_manager_new"),
-    rule(Found::Map, "AYA_LOGS", User::Sections(&[]), "aya-log, EbpfLogger::init_with_logger"),
+    rule(Found::Map, "AYA_LOGS", User::Named, "aya-log, EbpfLogger::init_with_logger"),
     rule(
         Found::Map,
         "AYA_LOG_BUF",
-        User::Sections(&[]),
+        User::Named,
         "programs of aya-log-ebpf with AYA_LOGS as perf events",
     ),
     rule(

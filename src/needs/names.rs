@@ -11,16 +11,18 @@ use crate::passes::entity::Func;
 use crate::passes::ir::Linkage;
 use crate::prune::{Maps, Node};
 
-/// What needs what by name, where `reach` gives what a program needs by its code as it was read.
+/// What needs what by name, where `reach` gives what a program needs by its code as it was read;
+/// `host`: also what the host looks up.
 pub(crate) fn needed_by_name(
     object: &Object,
     maps: &Maps,
+    host: bool,
     reach: impl Fn(Node) -> BTreeSet<Node>,
 ) -> Vec<(Node, Node)> {
     let callbacks = callbacks(object).into_iter();
     let mut needs: Vec<(Node, Node)> =
         callbacks.map(|(by, callback)| (Node::Func(by), Node::Func(callback))).collect();
-    for rule in rules(Found::Map) {
+    for rule in rules(Found::Map).filter(|rule| host || rule.user != User::Named) {
         let Some((map, _)) = maps.defs.iter().find(|(_, def)| def.name == rule.name) else {
             continue;
         };

@@ -140,7 +140,8 @@ impl<'o> Scope<'o> {
         let graph =
             |named: &[_]| Graph::new(object, &maps, program, &tails, &BTreeSet::new(), named);
         let by_code = graph(&[]);
-        let named = needs::needed_by_name(object, &maps, |node| by_code.reach([node]));
+        let host = !options.prune_maps;
+        let named = needs::needed_by_name(object, &maps, host, |node| by_code.reach([node]));
         let graph = graph(&named);
 
         let in_slots: BTreeSet<Func> = maps.filled().flat_map(|(_, def)| def.programs()).collect();

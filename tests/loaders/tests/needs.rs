@@ -15,6 +15,7 @@ use bpfold_loaders::{aya, cilium, leave_out, libbpf, may_load};
 /// Objects and the settings that kill what the tests are about.
 const CASES: &[(&str, &[Setting<'_>])] = &[
     ("hidden.o", &[Setting::All(&[])]),
+    ("hidden-plain.o", &[Setting::All(&[])]),
     ("graph.o", &[Setting::All(&[]), Setting::Flipped]),
     ("exceptions.o", &[Setting::All(&[]), Setting::Flipped]),
     ("names.o", &[Setting::All(&[]), Setting::Flipped]),
@@ -72,7 +73,7 @@ fn libbpf_loads_what_it_loaded() {
 #[test]
 fn aya_loads_what_it_loaded() {
     if may_load("loading with aya") {
-        compare("aya", 2, aya::verdicts);
+        compare("aya", 3, aya::verdicts);
     }
 }
 
@@ -87,7 +88,7 @@ fn cilium_loads_what_it_loaded() {
         Err(error) => return leave_out("loading with cilium/ebpf", &error),
     };
     let path = dir.path().join("object.o");
-    compare("cilium/ebpf", 1, |file| {
+    compare("cilium/ebpf", 2, |file| {
         std::fs::write(&path, file).unwrap();
         cilium::verdicts(&program, &path)
     });

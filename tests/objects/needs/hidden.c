@@ -34,14 +34,21 @@ __noinline INTERNAL int of_internal(__u32 at)
 	return limit > 2 ? table[at] : 1;
 }
 
-__noinline HIDDEN __weak int of_weak_hidden(__u32 at)
+// Older cilium/ebpf takes no calls of weak functions.
+#ifdef PLAIN
+#define __weak_one
+#else
+#define __weak_one __weak
+#endif
+
+__noinline HIDDEN __weak_one int of_weak_hidden(__u32 at)
 {
 	if (at > 7)
 		return -1;
 	return limit > 2 ? table[at] : 2;
 }
 
-__noinline __weak int of_weak(__u32 at)
+__noinline __weak_one int of_weak(__u32 at)
 {
 	if (at > 7)
 		return -1;
