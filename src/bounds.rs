@@ -43,6 +43,7 @@ pub(crate) fn outside(
                     if !address.leaves(len) {
                         continue;
                     }
+                    let Some(link) = object.links().sections.get(address.section) else { continue };
                     let section = program.sections[address.section].name.clone();
                     notes.push(Note::OutOfBounds {
                         at: lines.location(func, data.origin),

@@ -112,6 +112,74 @@ fn packets_come_from_captures_too() {
     assert_eq!(found["programs"][0]["runs"].as_u64(), Some(5), "{found}");
 }
 
+fn test_object(name: &str) -> String {
+    format!("{}/tests/objects/{name}.o", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// libbpf refuses static programs, which are loaded as global ones; the output says so.
+#[test]
+fn static_programs_are_compared() {
+    if !can_load() {
+        return;
+    }
+    let path = test_object("static-programs-plain");
+    let (code, found) = verify_json(&[&path, "--freeze-all", "--run"]);
+    assert_eq!(code, Some(0), "{found}");
+    for when in ["before", "after"] {
+        assert_eq!(found[when]["static_programs"], true, "{found}");
+    }
+    let programs = found["programs"].as_array().unwrap();
+    for name in ["entry", "unwind_python", "unwind_ruby", "weak_ruby", "numbered"] {
+        let program = programs.iter().find(|program| program["name"] == name).unwrap();
+        for when in ["before", "after"] {
+            assert!(program[when]["loaded"].is_object(), "{name}: {program}");
+        }
+        assert!(program["runs"].as_u64() > Some(0), "{name}: {program}");
+    }
+    let text = verify(&[&path, "--freeze-all"]).stdout;
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains("its static programs as global ones"), "{text}");
+    // Objects without static programs are loaded as they are.
+    let (_, found) = verify_json(&[example("xdp_filter").to_str().unwrap(), "--freeze-all"]);
+    assert_eq!(found["before"]["static_programs"], false, "{found}");
+}
+
+/// Before folding each program is loaded without the others, since libbpf refuses the object as a
+/// whole. What `reads` finds in the map that `writes` counts in is no difference then.
+#[test]
+fn programs_that_share_maps_with_one_that_newly_loads() {
+    if !can_load() {
+        return;
+    }
+    let path = test_object("shared-maps");
+    let (code, found) = verify_json(&[&path, "--freeze-all", "--run"]);
+    assert!(found["before"]["failure"].is_object(), "{found}");
+    assert!(found["after"]["failure"].is_null(), "{found}");
+    assert_eq!(code, Some(0), "{found}");
+    let programs = found["programs"].as_array().unwrap();
+    let runs = |name: &str| programs.iter().find(|p| p["name"] == name).unwrap()["runs"].as_u64();
+    assert!(runs("reads") > Some(0) && runs("writes") > Some(0), "{found}");
+    // Another value is still a difference.
+    let dir = tempfile::tempdir().unwrap();
+    let other = dir.path().join("other.o");
+    let object = Object::parse(&std::fs::read(&path).unwrap()).unwrap();
+    let folded = Fold::new(&object).unwrap().freeze_all().run().unwrap().bytes;
+    let object = Object::parse(&folded).unwrap();
+    let mut elf = object.elf().clone();
+    let section = elf.section_by_name("socket").unwrap();
+    let mut code = elf.sections[section].bytes().unwrap().to_vec();
+    let reads = &elf.symbols[elf.symbol_by_name("reads").unwrap()];
+    let (start, end) = (reads.value as usize, (reads.value + reads.size) as usize);
+    // `w0 = *(u32 *)(r1 + 0)` becomes `w0 = 7`.
+    let load = [0x61, 0x10, 0, 0, 0, 0, 0, 0];
+    let at = code[start..end].chunks(8).position(|insn| insn == load).unwrap() * 8 + start;
+    code[at..at + 8].copy_from_slice(&[0xb4, 0, 0, 0, 7, 0, 0, 0]);
+    elf.set_section_data(section, code).unwrap();
+    std::fs::write(&other, elf.write().unwrap()).unwrap();
+    let (code, found) = verify_json(&[&path, other.to_str().unwrap(), "--run"]);
+    assert_eq!(code, Some(1), "{found}");
+}
+
 /// What the kernel's verifier never visits in the examples is gone.
 #[test]
 fn nothing_is_left_in_the_examples_for_the_kernel_to_remove() {

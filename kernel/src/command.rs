@@ -46,7 +46,7 @@ pub fn run_command(
                 let bytes = std::fs::read(path).map_err(|error| format!("{shown}: {error}"))?;
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 let name = name.split('.').next().unwrap_or_default();
-                let options = Options { unvisited, run: packets.as_ref() };
+                let options = Options { unvisited, run: packets.as_ref(), alone: false };
                 let verdict = load(&bytes, name, options).map_err(|error| error.to_string())?;
                 let line = Line { object: &shown, verdict: &verdict };
                 let line = serde_json::to_string(&line).map_err(|error| error.to_string())?;

@@ -1,7 +1,8 @@
 //! What the running kernel makes of a BPF object.
 //!
 //! [`load`] loads every program of an object by libbpf, attaches nothing and unloads: whole
-//! first, as a loader does, then program by program those that did not load so. It tells
+//! first, as a loader does, then program by program those that did not load so. Static programs,
+//! which libbpf refuses, it loads as if they were global. It tells
 //! verdict, sizes and costs of each program; on request which instructions the verifier never
 //! visited ([`Unvisited`]), and what the programs answer to BPF_PROG_TEST_RUN ([`Runs`]).
 //!
@@ -10,6 +11,7 @@
 
 mod command;
 mod compare;
+mod globalize;
 mod inputs;
 mod libbpf;
 mod load;

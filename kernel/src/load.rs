@@ -1,5 +1,8 @@
 //! The order of loading: whole first, then program by program what did not load so.
 
+use std::cell::Cell;
+
+use crate::globalize::{REFUSAL, globalize};
 use crate::inputs::Packets;
 use crate::libbpf::{Errno, LOG_STATISTICS, LOG_VISITED, Object, ProgramIndex};
 use crate::maps;
@@ -46,6 +49,8 @@ pub struct Options<'a> {
     pub unvisited: bool,
     /// The packets to run each program with that can be run.
     pub run: Option<&'a Packets>,
+    /// Loads each program without the others, with maps of its own.
+    pub alone: bool,
 }
 
 /// Loads every program of an object, attaches nothing, and unloads. `name` is what libbpf
@@ -56,7 +61,7 @@ pub struct Options<'a> {
 /// verdict.
 pub fn load(bytes: &[u8], name: &str, options: Options<'_>) -> Result<ObjectVerdict, Error> {
     check_rights()?;
-    Ok(Loader { bytes, name, options }.load())
+    Ok(Loader { bytes, name, options, static_programs: Cell::new(false) }.load())
 }
 
 /// The release of the running kernel, as `uname -r` tells it; empty if it does not.
@@ -78,6 +83,8 @@ struct Loader<'a> {
     bytes: &'a [u8],
     name: &'a str,
     options: Options<'a>,
+    /// The object has static programs.
+    static_programs: Cell<bool>,
 }
 
 /// What one program gave.
@@ -90,17 +97,26 @@ impl Loader<'_> {
             Ok(object) => object,
             Err(errno) => {
                 let failure = Failure { class: FailureClass::Open, ..classify(&messages, errno) };
-                return ObjectVerdict { whole: Some(failure), maps: None, programs: Vec::new() };
+                return ObjectVerdict {
+                    whole: Some(failure),
+                    maps: None,
+                    programs: Vec::new(),
+                    static_programs: false,
+                };
             }
         };
-        self.prepare(&mut object);
-        let (result, messages) = collect(self.options.unvisited, || object.load());
-        let whole = result.err().map(|errno| classify(&messages, errno));
-        let maps = whole.is_none().then(|| object.created_maps());
-        let mut given = match whole {
-            None => self.read(&object, &messages),
-            Some(_) => object.programs().map(|_| None).collect(),
-        };
+        let (mut whole, mut maps) = (None, None);
+        let mut given: Vec<Option<Given>> = object.programs().map(|_| None).collect();
+        if !self.options.alone {
+            self.prepare(&mut object);
+            let (result, messages) = collect(self.options.unvisited, || object.load());
+            whole = result.err().map(|errno| classify(&messages, errno));
+            if whole.is_none() {
+                maps = Some(object.created_maps());
+                given = self.read(&object, &messages);
+            }
+        }
+        let static_programs = self.static_programs.get();
         let programs = object.programs().map(|index| {
             let (name, section) = (object.name(index), object.section(index));
             let stored_type = object.program_type(index);
@@ -111,11 +127,19 @@ impl Loader<'_> {
             let type_guessed = program_type != stored_type;
             ProgramVerdict { name, section, program_type, type_guessed, outcome, run }
         });
-        ObjectVerdict { programs: programs.collect(), whole, maps }
+        ObjectVerdict { programs: programs.collect(), whole, maps, static_programs }
     }
 
+    /// Opens the object; one with static programs as if they were global.
     fn open(&self) -> Result<Object, Errno> {
-        Object::open(self.bytes.to_vec(), self.name)
+        let (opened, messages) = collect(false, || Object::open(self.bytes.to_vec(), self.name));
+        match (opened, globalize(self.bytes)) {
+            (Err(_), Some(bytes)) if messages.contains(REFUSAL) => {
+                self.static_programs.set(true);
+                Object::open(bytes, self.name)
+            }
+            (opened, _) => opened,
+        }
     }
 
     fn prepare(&self, object: &mut Object) {

@@ -14,6 +14,10 @@ pub struct ObjectVerdict {
     pub maps: Option<u32>,
     /// Its programs, in libbpf's order.
     pub programs: Vec<ProgramVerdict>,
+    /// It has static functions in sections of programs, which libbpf refuses and other loaders
+    /// load: it was loaded with global ones in their place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub static_programs: bool,
 }
 
 impl ObjectVerdict {

@@ -31,9 +31,11 @@ for version in 14 19; do
 done
 clang-14 $base -target bpfel -mcpu=v3 -c tables.c -o tables.o
 clang-19 $base -target bpfel -mcpu=v3 -c two-rodata.c -o two-rodata.o
-llvm-strip-14 -g tables.o two-rodata.o
+clang-19 $base -target bpfel -mcpu=v3 -c shared-maps.c -o shared-maps.o
+llvm-strip-14 -g tables.o two-rodata.o shared-maps.o
 clang-14 $base -target bpfel -mcpu=v3 -c static-programs.c -o static-programs.o
-llvm-strip-14 -g static-programs.o
+clang-14 $base -target bpfel -mcpu=v3 -DPLAIN -c static-programs.c -o static-programs-plain.o
+llvm-strip-14 -g static-programs.o static-programs-plain.o
 clang-14 $base -target bpfel -mcpu=v3 -c core.c -o core.o
 clang-14 $base -target bpfeb -mcpu=v3 -c core.c -o core-be.o
 clang-14 $base -target bpfel -c core-target.c -o core-target-old.o

@@ -80,11 +80,13 @@ SEC("socket/helped") int helped(struct __sk_buff *skb)
 	return helper(skb, 4) & 1;
 }
 
-/* What names itself only. */
+#ifndef PLAIN
+/* What names itself only; libbpf does not take the address of a program. */
 SEC("socket/timer") static int itself(struct __sk_buff *skb)
 {
 	return (long)itself + skb->len;
 }
+#endif
 
 /* No prefix that loaders know, and not loaded unless asked for. */
 SEC("?2/7") static int numbered(struct __sk_buff *skb)

@@ -130,6 +130,7 @@ impl Oracle {
             whole: Some(Failure { class, errno: 0, message }),
             maps: None,
             programs: Vec::new(),
+            static_programs: false,
         };
         let Some(status) = status else {
             return Ok(failed(FailureClass::TimedOut, format!("after {:?}", self.limit)));

@@ -23,11 +23,14 @@ pub struct Whole {
     pub failure: Option<Failure>,
     /// Maps that were created; none if it does not load.
     pub maps: Option<u32>,
+    /// It has static programs, which libbpf refuses: it was loaded as if they were global.
+    pub static_programs: bool,
 }
 
 impl From<ObjectVerdict> for Whole {
     fn from(verdict: ObjectVerdict) -> Whole {
-        Whole { failure: verdict.whole, maps: verdict.maps }
+        let ObjectVerdict { whole: failure, maps, static_programs, .. } = verdict;
+        Whole { failure, maps, static_programs }
     }
 }
 

@@ -7,7 +7,9 @@ use std::io::Write as _;
 use std::path::Path;
 
 use bpfold::{Fold, Object};
-use bpfold_kernel::{Options, Packets, ProgramRun, ProgramVerdict, differences, load};
+use bpfold_kernel::{
+    ObjectVerdict, Options, Packets, ProgramRun, ProgramVerdict, differences, load,
+};
 
 use super::args::{Format, VerifyArgs};
 use super::error::CliError;
@@ -89,15 +91,24 @@ fn compare(pair: &Pair, name: &str, packets: Option<&Packets>) -> Result<Compari
     let options = Options { run: packets, ..Options::default() };
     let before = load(&pair.original, name, options)?;
     let mut after = load(&pair.folded, name, options)?;
-    let mut loads = Loads { pair, name, options, known: vec![before.programs.clone()] };
+    let (mut options, mut known) = (options, before.programs.clone());
+    let mut answered = after.programs.clone();
+    if packets.is_some() && !share_maps_alike(&before, &after) {
+        options.alone = true;
+        known = load(&pair.original, name, options)?.programs;
+        answered = load(&pair.folded, name, options)?.programs;
+    }
+    let mut loads = Loads { pair, name, options, known: vec![known.clone()] };
     let mut programs = Vec::new();
     for program in &before.programs {
         let is_it =
             |other: &ProgramVerdict| other.name == program.name && other.section == program.section;
         let at = after.programs.iter().position(is_it);
         let after = at.map(|at| after.programs.remove(at));
-        let answers = after.as_ref().and_then(|after| after.run.as_ref());
-        let (runs, differences) = match (&program.run, answers) {
+        let run = |programs: &[ProgramVerdict]| {
+            programs.iter().find(|other| is_it(other)).and_then(|program| program.run.clone())
+        };
+        let (runs, differences) = match (run(&known), &run(&answered)) {
             (Some(_), Some(after)) => (after.count(), loads.differences(&is_it, after)?),
             _ => (0, Vec::new()),
         };
@@ -116,6 +127,13 @@ fn compare(pair: &Pair, name: &str, packets: Option<&Packets>) -> Result<Compari
         after: after.into(),
         programs,
     })
+}
+
+/// Whether programs share their maps in both objects or in none: where an object does not load as
+/// a whole, each program has been loaded with maps of its own, and finds nothing there that
+/// another one has left.
+fn share_maps_alike(before: &ObjectVerdict, after: &ObjectVerdict) -> bool {
+    before.whole.is_some() == after.whole.is_some()
 }
 
 /// The objects, loaded and run as often as needed.

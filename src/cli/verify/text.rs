@@ -55,10 +55,14 @@ pub fn text(comparison: &Comparison) -> String {
 }
 
 fn whole_text(whole: &Whole) -> String {
-    match (&whole.failure, whole.maps) {
+    let text = match (&whole.failure, whole.maps) {
         (Some(failure), _) => reason(failure),
         (None, Some(1)) => "loads, 1 map created".to_owned(),
         (None, maps) => format!("loads, {} maps created", maps.unwrap_or(0)),
+    };
+    match whole.static_programs {
+        true => format!("{text} (its static programs as global ones: libbpf refuses static ones)"),
+        false => text,
     }
 }
 
