@@ -285,17 +285,19 @@ impl Machine<'_> {
         if op == AtomicOp::Cmpxchg {
             self.both(state, [Reg::R0; 2], || Reason::Stored)?;
         }
-        self.same_memory(state, address, size.bytes())?;
+        let held = self.same_memory(state, address, size.bytes())?;
         let frame = self.arena.abs(address).base.may_be_frame();
-        let content = if frame { anything(size.bytes()) } else { plain(size.bytes()) };
-        let new = self.arena.opaque(content);
+        // What an atomic leaves in a frame is no address to the verifier (`check_atomic` writes
+        // no register); what it gives back can be one that was spilled there.
+        let new = self.arena.opaque(plain(size.bytes()));
         if core && frame {
             let endian = self.endian();
             state.overwrite_all(&mut self.arena, endian);
         } else {
             self.stored(state, address, size, new);
         }
-        let old = self.arena.opaque(content);
+        let any = if frame { anything(size.bytes()) } else { plain(size.bytes()) };
+        let old = held.unwrap_or_else(|| self.arena.opaque(any));
         match op {
             AtomicOp::Add { fetch: false }
             | AtomicOp::Or { fetch: false }
