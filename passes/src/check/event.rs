@@ -447,19 +447,17 @@ impl Machine<'_> {
         self.same_arguments(state, passed())?;
         let args: Vec<Sym> = passed().map(|reg| state.reg(ORIGINAL, reg)).collect();
         let reaches = args.iter().any(|&sym| reaches_frame(&self.arena, sym));
-        let deep = reaches && state.holds_frame_address(&self.arena);
+        let reach = state.reach(&self.arena, &args);
+        self.same_frame(state, reach.low, 0)?;
         for &sym in &args {
             let base = self.arena.abs(sym).base;
-            if base.may_be_own_frame() || (deep && base.may_be_frame()) {
-                let from = match base.frame() {
-                    Some((0, low, _)) if !deep => low,
-                    _ => -FRAME,
-                };
-                self.same_frame(state, from, 0)?;
+            if reach.all || base.frame().is_none_or(|(depth, ..)| depth > 0) {
+                self.written_through(state, sym, (i64::MAX, false), reach.all);
             }
         }
-        for sym in args {
-            self.written_through(state, sym, (i64::MAX, false), deep);
+        if !reach.all {
+            let (endian, content) = (self.endian(), self.written(reach.holds, Kind::Number));
+            state.overwrite(&mut self.arena, endian, (reach.low, 0), false, content);
         }
         self.clobber_arguments(state);
         self.fresh(state, Reg::R0, if reaches { Abs::ANY } else { Abs::PLAIN });
@@ -522,7 +520,12 @@ impl Machine<'_> {
         let reaches = args.iter().any(|(sym, _)| reaches_frame(&self.arena, *sym));
         let indirect = helper.indirect != Indirect::None || helper.takes_callback();
         if reaches && indirect {
-            self.same_frame(state, -FRAME, 0)?;
+            let syms: Vec<Sym> = args.iter().map(|(sym, _)| *sym).collect();
+            let low = match helper.takes_callback() {
+                true => -FRAME,
+                false => state.reach(&self.arena, &syms).low,
+            };
+            self.same_frame(state, low, 0)?;
         }
         for (sym, arg) in &args {
             self.helper_reads(state, *sym, arg)?;

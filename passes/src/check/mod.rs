@@ -65,8 +65,8 @@
 //!   in both frames where these were equal. `r1` to `r5` are uninitialised afterwards. Those
 //!   that return a length return at most the size that they were given, signed.
 //! - *call of a kfunc, of a global function, of a helper that is not in the table*: all five
-//!   arguments are the same, and the frame at and above each frame address among them; all of
-//!   the frame if it holds frame addresses itself.
+//!   arguments are the same, and the frame at and above each frame address among them, and at and
+//!   above each that is held there; all of it if some of these is not known.
 //! - *call of a static function*: the arguments that the rewritten callee reads are the same
 //!   (so what it does not read need not be passed), or each is one known value in the rewritten
 //!   program, and the callee is proven with that; if one can be a frame address, both frames

@@ -143,6 +143,41 @@ impl State {
         self.loads.rename(arena, from, to);
     }
 
+    /// What somebody can reach who gets these arguments, and accesses frames at and above the
+    /// addresses that it gets or finds there: the own frame's bytes from which offset on, and
+    /// whether that can be all bytes of all frames. `holds`: addresses in frames are among what
+    /// it finds. The frame is the original's: where it can be reached, the other is the same.
+    pub fn reach(&self, arena: &Arena, args: &[Sym]) -> Reach {
+        let mut reach = Reach { low: 0, all: false, holds: false };
+        let mut beyond = false;
+        for base in args.iter().map(|&sym| arena.abs(sym).base).filter(|b| b.may_be_frame()) {
+            match base.frame() {
+                Some((0, low, _)) => reach.low = reach.low.min(low),
+                Some(_) => beyond = true,
+                None => (beyond, reach.low) = (true, -FRAME),
+            }
+        }
+        if beyond && self.holds_frame_address(arena) {
+            return Reach { low: -FRAME, all: true, holds: true };
+        }
+        let Some(own) = self.sides.first() else { return reach };
+        loop {
+            let before = reach.low;
+            for cell in own.frame.iter().filter(|cell| cell.end() > before) {
+                let base = arena.abs(cell.sym).base;
+                match base.frame() {
+                    _ if !base.may_be_frame() => continue,
+                    Some((0, low, _)) => reach.low = reach.low.min(low),
+                    _ => return Reach { low: -FRAME, all: true, holds: true },
+                }
+                reach.holds = true;
+            }
+            if reach.low == before {
+                return reach;
+            }
+        }
+    }
+
     /// Whether a known frame can hold an address in a frame.
     pub fn holds_frame_address(&self, arena: &Arena) -> bool {
         let own = self.sides.iter().flat_map(|side| side.frame.iter());
@@ -270,6 +305,17 @@ impl State {
         }
         self.touched_beyond = true;
     }
+}
+
+/// What somebody can reach who gets addresses ([`State::reach`]).
+#[derive(Clone, Copy, Debug)]
+pub struct Reach {
+    /// The own frame's bytes from this offset on.
+    pub low: i64,
+    /// All bytes of all frames.
+    pub all: bool,
+    /// There can be addresses in frames among them.
+    pub holds: bool,
 }
 
 /// The bytes of a frame from `at` to `end` in runs, each with whether it can be uninitialised.
