@@ -9,11 +9,14 @@ mod folding;
 
 pub use folding::{Folded, Folding, Funcs};
 
+use std::rc::Rc;
+
 use crate::analysis::calls::CallGraph;
 use crate::analysis::constants::Facts;
 use crate::analysis::frame_access::Accesses;
-use crate::analysis::liveness::{self, Liveness};
-use crate::entity::{Func, PerEntity};
+use crate::analysis::liveness::{self, Arguments, Liveness};
+use crate::analysis::state::State;
+use crate::entity::{Block, Func, PerEntity};
 use crate::ir::{self, Function, Linkage, Program, VerifyError};
 use crate::opt::fold::{Event, Patch};
 use crate::opt::{
@@ -205,7 +208,32 @@ struct Driver<'a> {
     steps: u64,
     /// The functions that have taken all rounds that they may.
     stopped: PerEntity<Func, bool>,
+    /// What each function was when it was folded last.
+    folded: PerEntity<Func, Option<Seen>>,
+    /// What each function was when it was cleaned up last, with these arguments read.
+    cleaned: PerEntity<Func, Option<Seen>>,
+    arguments: Arguments,
     watch: &'a mut dyn FnMut(&Step<'_>),
+}
+
+/// A function with what is known of it: where both are the same, rewrites find the same to do.
+#[derive(Clone)]
+struct Seen {
+    edits: u64,
+    blocks: Rc<PerEntity<Block, Option<State>>>,
+}
+
+impl Seen {
+    fn new(program: &Program, facts: &Facts, func: Func) -> Seen {
+        let blocks = Rc::clone(&facts.func(func).blocks);
+        Seen { edits: program.funcs[func].edits(), blocks }
+    }
+}
+
+impl PartialEq for Seen {
+    fn eq(&self, other: &Seen) -> bool {
+        self.edits == other.edits && Rc::ptr_eq(&self.blocks, &other.blocks)
+    }
 }
 
 impl Driver<'_> {
@@ -217,9 +245,19 @@ impl Driver<'_> {
         log: FoldLog,
         watch: &mut dyn FnMut(&Step<'_>),
     ) -> Result<Folded, PassError> {
-        let (program, stopped) = (original.clone(), PerEntity::default());
-        let mut driver =
-            Driver { program, original, options, roots, log, steps: 0, stopped, watch };
+        let mut driver = Driver {
+            program: original.clone(),
+            original,
+            options,
+            roots,
+            log,
+            steps: 0,
+            stopped: PerEntity::default(),
+            folded: PerEntity::default(),
+            cleaned: PerEntity::default(),
+            arguments: Arguments::default(),
+            watch,
+        };
         driver.run()?;
         driver.drop_dead(graph);
         Ok(Folded { program: driver.program, log: driver.log })
@@ -230,15 +268,15 @@ impl Driver<'_> {
     fn run(&mut self) -> Result<(), PassError> {
         self.verify("read")?;
         let mut rounds: PerEntity<Func, usize> = PerEntity::default();
+        let mut facts = Facts::new(&self.program, self.roots, &self.log.levels);
         loop {
             let before: Vec<u64> = self.program.funcs.values().map(Function::edits).collect();
-            let mut facts = Facts::new(&self.program, self.roots, &self.log.levels);
             self.fold_constants(&facts)?;
             if !self.program.funcs.keys().any(|func| self.log.changed[func]) {
                 return Ok(());
             }
             if !before.iter().copied().eq(self.program.funcs.values().map(Function::edits)) {
-                facts = Facts::new(&self.program, self.roots, &self.log.levels);
+                facts = facts.again(&self.program, self.roots, &self.log.levels);
             }
             self.clean_up(&facts)?;
             let mut goes_on = false;
@@ -257,6 +295,7 @@ impl Driver<'_> {
             if !goes_on {
                 return Ok(());
             }
+            facts = facts.again(&self.program, self.roots, &self.log.levels);
         }
     }
 
@@ -267,35 +306,45 @@ impl Driver<'_> {
             if !facts.is_reached(func) || is_left {
                 continue;
             }
-            let mut patch = Patch::collect(&self.program, facts, func);
-            if !patch.folds() && !self.log.changed[func] {
+            let seen = Seen::new(&self.program, facts, func);
+            if self.folded[func].as_ref() == Some(&seen) {
                 continue;
             }
-            if self.log.levels[func] == Level::Bare {
-                patch.keep_events();
-                let events = patch.events.clone();
-                if self.step("fold", func, |function| patch.apply(function))? {
-                    self.log.changed[func] |= !events.is_empty();
-                    self.log.events.extend(events);
-                }
-                continue;
-            }
-            let mut replace = Vec::new();
-            for &block in self.program.funcs[func].layout() {
-                replace.extend(algebra::collect(&self.program, facts, func, block));
-                replace.extend(store_immediate::collect(&self.program, facts, func, block));
-            }
-            let threads = thread_jumps::collect(&self.program, facts, func);
+            self.fold_function(facts, func)?;
+            self.folded[func] = Some(seen);
+        }
+        Ok(())
+    }
+
+    fn fold_function(&mut self, facts: &Facts, func: Func) -> Result<(), PassError> {
+        let mut patch = Patch::collect(&self.program, facts, func);
+        if !patch.folds() && !self.log.changed[func] {
+            return Ok(());
+        }
+        if self.log.levels[func] == Level::Bare {
+            patch.keep_events();
             let events = patch.events.clone();
-            self.step("algebra", func, |function| replace_all(function, replace))?;
             if self.step("fold", func, |function| patch.apply(function))? {
-                self.log.changed[func] = true;
+                self.log.changed[func] |= !events.is_empty();
                 self.log.events.extend(events);
-                self.step("thread_jumps", func, |function| {
-                    thread_jumps::apply(function, &threads);
-                })?;
-                self.step("simplify_cfg", func, simplify_cfg::run)?;
             }
+            return Ok(());
+        }
+        let mut replace = Vec::new();
+        for &block in self.program.funcs[func].layout() {
+            replace.extend(algebra::collect(&self.program, facts, func, block));
+            replace.extend(store_immediate::collect(&self.program, facts, func, block));
+        }
+        let threads = thread_jumps::collect(&self.program, facts, func);
+        let events = patch.events.clone();
+        self.step("algebra", func, |function| replace_all(function, replace))?;
+        if self.step("fold", func, |function| patch.apply(function))? {
+            self.log.changed[func] = true;
+            self.log.events.extend(events);
+            self.step("thread_jumps", func, |function| {
+                thread_jumps::apply(function, &threads);
+            })?;
+            self.step("simplify_cfg", func, simplify_cfg::run)?;
         }
         Ok(())
     }
@@ -307,46 +356,63 @@ impl Driver<'_> {
             cleaned[func] = self.log.changed[func] && self.log.levels[func].cleans_up();
         }
         let arguments = liveness::arguments(&self.program, facts, &cleaned);
+        if arguments != self.arguments {
+            self.cleaned = PerEntity::default();
+        }
         for func in self.program.funcs.keys() {
             if !cleaned[func] || !facts.is_reached(func) || self.stopped[func] {
                 continue;
             }
-            let mut accesses = Accesses::new(&self.program, facts, func);
-            let mut live = Liveness::new(&self.program, &accesses, &arguments, func);
-            let commuted = commute::collect(&self.program, facts, &live, func);
-            if !commuted.is_empty() {
-                self.step("commute", func, |function| commute::apply(function, &commuted))?;
-                accesses = Accesses::new(&self.program, facts, func);
-                live = Liveness::new(&self.program, &accesses, &arguments, func);
+            let seen = Seen::new(&self.program, facts, func);
+            if self.cleaned[func].as_ref() == Some(&seen) {
+                continue;
             }
-            let original = &self.original.funcs[func];
-            let moved = displacement::collect(&self.program, facts, &live, original, func);
-            if !moved.is_empty() {
-                // Only addresses outside of frames have changed, and accesses go where they went.
-                self.step("displacement", func, |function| replace_all(function, moved))?;
-                live = Liveness::new(&self.program, &accesses, &arguments, func);
-            }
-            let function = &self.program.funcs[func];
-            let blocks = function.layout().iter();
-            let copies: Vec<_> = blocks
-                .flat_map(|&block| copy_propagation::collect(function, &live, block))
-                .collect();
-            if !copies.is_empty() {
-                self.step("copy_propagation", func, |function| replace_all(function, copies))?;
-                // Copies keep the facts, but not what is live.
-                live = Liveness::new(&self.program, &accesses, &arguments, func);
-            }
-            let dead = dce::collect(&self.program, &live, func);
-            let function = &self.program.funcs[func];
-            let blocks = function.layout().iter();
-            let joined: Vec<_> =
-                blocks.flat_map(|&block| coalesce::collect(function, &live, block)).collect();
-            self.step("dce", func, |function| dce::apply(function, &dead))?;
-            // Where nothing dead reads the old register any more.
-            self.step("coalesce", func, |function| replace_all(function, joined))?;
-            self.straighten(func)?;
+            self.clean_up_function(facts, &arguments, func)?;
+            self.cleaned[func] = Some(seen);
         }
+        self.arguments = arguments;
         Ok(())
+    }
+
+    fn clean_up_function(
+        &mut self,
+        facts: &Facts,
+        arguments: &Arguments,
+        func: Func,
+    ) -> Result<(), PassError> {
+        let mut accesses = Accesses::new(&self.program, facts, func);
+        let mut live = Liveness::new(&self.program, &accesses, arguments, func);
+        let commuted = commute::collect(&self.program, facts, &live, func);
+        if !commuted.is_empty() {
+            self.step("commute", func, |function| commute::apply(function, &commuted))?;
+            accesses = Accesses::new(&self.program, facts, func);
+            live = Liveness::new(&self.program, &accesses, arguments, func);
+        }
+        let original = &self.original.funcs[func];
+        let moved = displacement::collect(&self.program, facts, &live, original, func);
+        if !moved.is_empty() {
+            // Only addresses outside of frames have changed, and accesses go where they went.
+            self.step("displacement", func, |function| replace_all(function, moved))?;
+            live = Liveness::new(&self.program, &accesses, arguments, func);
+        }
+        let function = &self.program.funcs[func];
+        let blocks = function.layout().iter();
+        let copies: Vec<_> =
+            blocks.flat_map(|&block| copy_propagation::collect(function, &live, block)).collect();
+        if !copies.is_empty() {
+            self.step("copy_propagation", func, |function| replace_all(function, copies))?;
+            // Copies keep the facts, but not what is live.
+            live = Liveness::new(&self.program, &accesses, arguments, func);
+        }
+        let dead = dce::collect(&self.program, &live, func);
+        let function = &self.program.funcs[func];
+        let blocks = function.layout().iter();
+        let joined: Vec<_> =
+            blocks.flat_map(|&block| coalesce::collect(function, &live, block)).collect();
+        self.step("dce", func, |function| dce::apply(function, &dead))?;
+        // Where nothing dead reads the old register any more.
+        self.step("coalesce", func, |function| replace_all(function, joined))?;
+        self.straighten(func)
     }
 
     /// Merges blocks that are the same and simplifies what that leaves, until no block is merged.

@@ -5,7 +5,11 @@
 use std::fmt::Write;
 use std::time::Instant;
 
+use bpfold_passes::analysis::constants::Facts;
 use bpfold_passes::check;
+use bpfold_passes::entity::PerEntity;
+use bpfold_passes::ir::Op;
+use bpfold_passes::isa::{Operand, Reg, Width};
 use bpfold_passes::pass::{self, Options};
 use bpfold_passes::text;
 
@@ -190,4 +194,37 @@ fn the_checker_is_linear_in_subprograms() {
         let (few, many) = (effort(20, body), effort(200, body));
         assert!(many <= 12 * few, "{few} and {many} instructions: {body}");
     }
+}
+
+/// Facts of functions are found anew only where something has changed.
+#[test]
+fn facts_of_unchanged_functions_are_kept() {
+    let count = 100;
+    let mut text = String::from("section .rodata readonly = u32 1\n");
+    for i in 0..count {
+        writeln!(
+            text,
+            "func f{i} (entry) {{\n  r9 = .rodata ll\n  r9 = *(u32 *)(r9 + 0)\n  r1 = {i}\n  \
+             call g{i}\n  exit\n}}\nfunc g{i} (static) {{\n  r0 = r1\n  exit\n}}"
+        )
+        .unwrap();
+    }
+    let mut program = text::parse(&text).unwrap();
+    let (roots, levels) = (check::roots(&program), PerEntity::default());
+    let first = Facts::new(&program, &roots, &levels);
+    assert_eq!(first.solves(), 2 * count);
+    assert_eq!(first.again(&program, &roots, &levels).solves(), 0);
+
+    // Another argument: the caller, and the callee that it is passed to and whose result changes.
+    let func = program.funcs.keys().next().unwrap();
+    let function = &mut program.funcs[func];
+    let (block, inst) = function
+        .insts()
+        .find(|(_, inst)| matches!(function.op(*inst), Op::Mov { dst: Reg::R1, .. }))
+        .unwrap();
+    assert!(function.block(block).insts.contains(&inst));
+    let src = Operand::Imm(77);
+    function.replace(inst, Op::Mov { width: Width::W64, dst: Reg::R1, src });
+    let second = first.again(&program, &roots, &levels);
+    assert_eq!(second.solves(), 2);
 }

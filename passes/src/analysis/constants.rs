@@ -13,6 +13,7 @@
 //! need no special case to be sound.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use crate::analysis::branches::flow_out;
 use crate::analysis::calls::{CallGraph, for_each_mention};
@@ -28,15 +29,37 @@ use crate::isa::{self, Callee, Imm64, Reg};
 use crate::pass::Level;
 
 /// What is known of one function.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FuncFacts {
     /// The join of the states in which it is entered; none if it is never called.
     pub entry: Option<State>,
-    /// For each block that is reached, the state at its start.
-    pub blocks: PerEntity<Block, Option<State>>,
+    /// For each block that is reached, the state at its start. What was kept from an earlier
+    /// solution is the same allocation.
+    pub blocks: Rc<PerEntity<Block, Option<State>>>,
     /// The join of the states in which it returns; none if it never does.
     pub exit: Option<State>,
     joins: u32,
+}
+
+/// A function's solution with all that it follows from: where that is the same, so is the
+/// solution.
+#[derive(Clone, Debug)]
+struct Solved {
+    /// How often the function had been changed.
+    edits: u64,
+    entry: State,
+    /// What was entered on the way, in order.
+    entered: Vec<Entered>,
+    blocks: Rc<PerEntity<Block, Option<State>>>,
+    exit: Option<State>,
+}
+
+#[derive(Clone, Debug)]
+enum Entered {
+    /// A call, with the state and with how the callee returned as far as that was known.
+    Call(Func, State, Option<State>),
+    /// Its address was taken.
+    Address(Func),
 }
 
 /// What is known of every function of a program.
@@ -46,11 +69,41 @@ pub struct Facts {
     levels: PerEntity<Func, Level>,
     recursive: PerEntity<Func, bool>,
     arenas: bool,
+    solved: PerEntity<Func, Option<Rc<Solved>>>,
+    solves: usize,
 }
 
 impl Facts {
     /// Solves `program`. `roots` can be entered by somebody outside of it.
     pub fn new(program: &Program, roots: &[Func], levels: &PerEntity<Func, Level>) -> Facts {
+        Self::solve(program, roots, levels, None)
+    }
+
+    /// As [`new`](Self::new), with what was known before some functions of the same program were
+    /// changed. Those are solved of which the code, the state in which they are entered or what a
+    /// callee returns is not what it was.
+    #[must_use]
+    pub fn again(
+        &self,
+        program: &Program,
+        roots: &[Func],
+        levels: &PerEntity<Func, Level>,
+    ) -> Facts {
+        Self::solve(program, roots, levels, Some(self))
+    }
+
+    /// How many functions were solved, each time counted.
+    #[must_use]
+    pub fn solves(&self) -> usize {
+        self.solves
+    }
+
+    fn solve(
+        program: &Program,
+        roots: &[Func],
+        levels: &PerEntity<Func, Level>,
+        before: Option<&Facts>,
+    ) -> Facts {
         let graph = CallGraph::new(program);
         let mut solver = Solver {
             program,
@@ -60,19 +113,28 @@ impl Facts {
             work: BTreeSet::new(),
             recursive: graph.recursive(),
             arenas: uses_arenas(program),
+            solved: PerEntity::default(),
+            solves: 0,
         };
+        let holds = |before: &&Facts| {
+            (&before.levels, &before.recursive, before.arenas)
+                == (levels, &solver.recursive, solver.arenas)
+        };
+        if let Some(before) = before.filter(holds) {
+            solver.solved = before.solved.clone();
+        }
         for &root in roots {
             solver.enter(root, &State::root(program.funcs[root].linkage));
         }
         while let Some(func) = solver.work.pop_first() {
             solver.solve(func, 0);
         }
-        let Solver { facts: funcs, recursive, arenas, .. } = solver;
-        Facts { funcs, levels: levels.clone(), recursive, arenas }
+        let Solver { facts: funcs, recursive, arenas, solved, solves, .. } = solver;
+        Facts { funcs, levels: levels.clone(), recursive, arenas, solved, solves }
     }
 
     fn transfer<'a>(&'a self, program: &'a Program, func: Func) -> Transfer<'a> {
-        let Facts { funcs: facts, levels, recursive, arenas } = self;
+        let Facts { funcs: facts, levels, recursive, arenas, .. } = self;
         Transfer { program, facts, levels, recursive, arenas: *arenas, func }
     }
 
@@ -167,6 +229,9 @@ struct Solver<'a> {
     recursive: PerEntity<Func, bool>,
     /// Whether code casts pointers into arenas.
     arenas: bool,
+    /// The last solution of each function, of an earlier state of the program at first.
+    solved: PerEntity<Func, Option<Rc<Solved>>>,
+    solves: usize,
 }
 
 impl Solver<'_> {
@@ -215,19 +280,46 @@ impl Solver<'_> {
             for_each_mention(function, |callee, _| self.enter_from_outside(callee));
             return;
         }
-        let cfg = Cfg::new(function);
-        let start = function.entry().map(|block| (block, entry));
-        let mut problem = Problem { solver: self, func, depth, exit: None };
-        let blocks = dataflow::solve(function, &cfg, &mut problem, start);
-        let exit = problem.exit;
-        self.facts[func].blocks = blocks;
-        if exit != self.facts[func].exit {
-            self.facts[func].exit = exit;
+        let known = self.solved[func].clone();
+        let known = known.filter(|known| (known.edits, &known.entry) == (function.edits(), &entry));
+        let known = known.filter(|known| self.enters_the_same(func, known, depth));
+        let solved = match known {
+            Some(known) => known,
+            None => {
+                self.solves += 1;
+                let cfg = Cfg::new(function);
+                let start = function.entry().map(|block| (block, entry.clone()));
+                let mut problem =
+                    Problem { solver: self, func, depth, exit: None, entered: Vec::new() };
+                let blocks = Rc::new(dataflow::solve(function, &cfg, &mut problem, start));
+                let Problem { exit, entered, .. } = problem;
+                Rc::new(Solved { edits: function.edits(), entry, entered, blocks, exit })
+            }
+        };
+        self.facts[func].blocks = Rc::clone(&solved.blocks);
+        if solved.exit != self.facts[func].exit {
+            self.facts[func].exit.clone_from(&solved.exit);
             // Calls of others assume nothing of it.
             if function.linkage == Linkage::Static && !self.recursive[func] {
                 self.work.extend(self.callers[func].iter().copied());
             }
         }
+        self.solved[func] = Some(solved);
+    }
+
+    /// Enters what an earlier solution of a function entered, and says whether callees still
+    /// return as they did then.
+    fn enters_the_same(&mut self, func: Func, known: &Solved, depth: usize) -> bool {
+        known.entered.iter().all(|entered| match entered {
+            Entered::Call(callee, state, returned) => {
+                self.call(func, *callee, state, depth);
+                self.facts[*callee].exit == *returned
+            }
+            Entered::Address(callee) => {
+                self.enter_from_outside(*callee);
+                true
+            }
+        })
     }
 }
 
@@ -257,6 +349,7 @@ struct Problem<'p, 'a> {
     /// The number of callers that are being solved.
     depth: usize,
     exit: Option<State>,
+    entered: Vec<Entered>,
 }
 
 impl Problem<'_, '_> {
@@ -297,9 +390,12 @@ impl Analysis for Problem<'_, '_> {
             match func.op(inst) {
                 Op::Call(Callee::Func(callee)) => {
                     self.solver.call(self.func, *callee, &state, self.depth);
+                    let returned = self.solver.facts[*callee].exit.clone();
+                    self.entered.push(Entered::Call(*callee, state.clone(), returned));
                 }
                 Op::LdImm64 { imm: Imm64::Func(callee), .. } => {
                     self.solver.enter_from_outside(*callee);
+                    self.entered.push(Entered::Address(*callee));
                 }
                 Op::Exit => self.returns(state.clone()),
                 // Beyond the packet the function returns 0 (`bpf_gen_ld_abs` of

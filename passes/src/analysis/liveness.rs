@@ -8,6 +8,9 @@
 //! at or below it and may keep or read it: bytes that a pointer may reach stay live, so that
 //! the verifier finds them initialised.
 
+use std::collections::BTreeSet;
+
+use crate::analysis::calls::for_each_mention;
 use crate::analysis::constants::Facts;
 use crate::analysis::frame::{FRAME_SIZE, FrameBytes};
 use crate::analysis::frame_access::Accesses;
@@ -50,30 +53,33 @@ pub fn arguments(program: &Program, facts: &Facts, rewritten: &PerEntity<Func, b
             _ => all,
         })
         .collect();
-    let accesses: EntityVec<Func, Accesses> =
-        program.funcs.keys().map(|func| Accesses::new(program, facts, func)).collect();
-    loop {
-        let mut changed = false;
-        for (id, func) in program.funcs.iter() {
-            let Some(entry) = func.entry() else { continue };
-            if func.linkage != Linkage::Static || !facts.is_reached(id) {
-                continue;
+    let is_solved =
+        |id: &Func| program.funcs[*id].linkage == Linkage::Static && facts.is_reached(*id);
+    let mut work: BTreeSet<Func> = program.funcs.keys().filter(is_solved).collect();
+    let mut callers: PerEntity<Func, Vec<Func>> = PerEntity::default();
+    let mut accesses: PerEntity<Func, Option<Accesses>> = PerEntity::default();
+    for &id in &work {
+        accesses[id] = Some(Accesses::new(program, facts, id));
+        for_each_mention(&program.funcs[id], |callee, _| callers[callee].push(id));
+    }
+    // Callees mostly come behind their callers.
+    while let Some(id) = work.pop_last() {
+        let (Some(entry), Some(accesses)) = (program.funcs[id].entry(), &accesses[id]) else {
+            continue;
+        };
+        let at_entry = match facts.func(id).blocks[entry] {
+            Some(_) => {
+                let live = Liveness::solve(program, accesses, &read, id, !rewritten[id]);
+                live.at_start(entry).regs & all
             }
-            let at_entry = match facts.func(id).blocks[entry] {
-                Some(_) => {
-                    let keeps_dead = !rewritten[id];
-                    let live = Liveness::solve(program, &accesses[id], &read, id, keeps_dead);
-                    live.at_start(entry).regs & all
-                }
-                None => all,
-            };
-            changed |= at_entry != read[id];
+            None => all,
+        };
+        if at_entry != read[id] {
             read[id] = at_entry;
-        }
-        if !changed {
-            return read;
+            work.extend(&callers[id]);
         }
     }
+    read
 }
 
 /// Sees an instruction, the address that it accesses, and what is live after and before it.
