@@ -336,9 +336,9 @@ impl Abs {
             AluOp::Add if plain(a) => b.base.moved(&a.num, false),
             AluOp::Sub if plain(b) => a.base.moved(&b.num, true),
             AluOp::Add | AluOp::Sub => a.base.either(b.base),
-            // Parts of an address.
+            // Parts of an address, such as less than its 8 bytes.
             AluOp::Lsh | AluOp::Rsh | AluOp::Arsh if b.as_number().is_some() => Base::Plain,
-            AluOp::And if b.num.max() <= u32::MAX.into() => Base::Plain,
+            AluOp::And if b.num.max() <= u64::MAX >> 8 => Base::Plain,
             _ if a.base.frame().is_some() || b.base.frame().is_some() => a.base.either(b.base),
             AluOp::And | AluOp::Or if a.base.may_be_frame() && b.base.may_be_frame() => {
                 a.base.either(b.base)
