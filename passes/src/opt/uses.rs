@@ -34,7 +34,7 @@ impl Uses<'_> {
         // For each block that the value enters: whether it leaves it as well.
         let mut entered: Vec<(Block, bool)> = Vec::new();
         let mut work = Vec::new();
-        if self.scan(self.block, at + 1, &mut |inst| Some(uses.push(f(inst)?)))? {
+        if self.scan(self.block, at + 1, &mut |inst| f(inst).map(|found| uses.push(found)))? {
             work.extend(self.cfg.successors(self.block));
         }
         while let Some(next) = work.pop() {
@@ -46,7 +46,7 @@ impl Uses<'_> {
             if entered.len() == MAX_BLOCKS || self.function.entry() == Some(next) {
                 return None;
             }
-            let leaves = self.scan(next, 0, &mut |inst| Some(uses.push(f(inst)?)))?;
+            let leaves = self.scan(next, 0, &mut |inst| f(inst).map(|found| uses.push(found)))?;
             entered.push((next, leaves));
             if leaves {
                 work.extend(self.cfg.successors(next));
