@@ -32,7 +32,8 @@ done
 clang-14 $base -target bpfel -mcpu=v3 -c tables.c -o tables.o
 clang-19 $base -target bpfel -mcpu=v3 -c two-rodata.c -o two-rodata.o
 clang-19 $base -target bpfel -mcpu=v3 -c shared-maps.c -o shared-maps.o
-llvm-strip-14 -g tables.o two-rodata.o shared-maps.o
+clang-19 $base -target bpfel -mcpu=v3 -c helper-exists.c -o helper-exists.o
+llvm-strip-14 -g tables.o two-rodata.o shared-maps.o helper-exists.o
 clang-14 $base -target bpfel -mcpu=v3 -c static-programs.c -o static-programs.o
 clang-14 $base -target bpfel -mcpu=v3 -DPLAIN -c static-programs.c -o static-programs-plain.o
 llvm-strip-14 -g static-programs.o static-programs-plain.o

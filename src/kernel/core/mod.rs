@@ -27,6 +27,7 @@ mod question;
 mod size;
 mod spec;
 mod value;
+mod version;
 
 use std::collections::BTreeMap;
 
@@ -38,7 +39,7 @@ pub use error::{CoreError, Problem};
 
 use super::Kernel;
 use crate::Object;
-use crate::btf::{Btf, CoreRelo, CoreReloKind, Kind, TypeId};
+use crate::btf::{Btf, BtfExt, CoreRelo, CoreReloKind, Kind, TypeId};
 use crate::passes::entity::Core;
 use crate::passes::isa::Op;
 use candidates::{Candidate, Candidates};
@@ -109,7 +110,8 @@ impl Resolution {
 
 /// Resolves every record of an object that belongs to code, those of all kinds but
 /// [`CoreReloKind::TypeIdLocal`], in the order of the file. An object without types has no
-/// records, and nothing is resolved without the kernel's types.
+/// records. Without the kernel's types its version answers whether it has a helper, and nothing
+/// else is resolved.
 ///
 /// The types of the kernel are read if there are records, those of its modules if the kernel
 /// lacks a name that a record starts from.
@@ -121,7 +123,12 @@ pub fn resolve(object: &Object, kernel: &Kernel) -> Result<Vec<Resolution>, Core
     if ext.core_relo.is_empty() {
         return Ok(Vec::new());
     }
-    let Some(types) = kernel.types()? else { return Ok(Vec::new()) };
+    let Some(types) = kernel.types()? else {
+        return Ok(kernel.known_version().map_or_else(Vec::new, |version| {
+            let records = records_of(object, ext);
+            records.filter_map(|record| version::resolve(local, version, record)).collect()
+        }));
+    };
     let (found, expected) = (types.order(), local.order());
     if found != expected {
         return Err(CoreError::ByteOrder { found, expected });
@@ -153,6 +160,16 @@ pub fn resolve(object: &Object, kernel: &Kernel) -> Result<Vec<Resolution>, Core
         }
     }
     Ok(resolutions)
+}
+
+/// The records that belong to code, in the order of the file.
+fn records_of<'o>(object: &Object, ext: &'o BtfExt) -> impl Iterator<Item = (Core, &'o CoreRelo)> {
+    let cores = cores(object);
+    let blocks = ext.core_relo.blocks.iter().enumerate();
+    let records = blocks.flat_map(|(number, block)| {
+        block.records.iter().map(move |record| ((number, record.insn_off), record))
+    });
+    records.filter_map(move |(at, record)| Some((*cores.get(&at)?, record)))
 }
 
 /// The records' entities by the block and offset that they were read from.

@@ -1,0 +1,79 @@
+//! `bpf_core_enum_value_exists(enum bpf_func_id, …)`, which the version of the kernel answers where
+//! its types are not known.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+
+use bpfold::kernel::core::CoreMode;
+use bpfold::{Fold, Folded, Kernel, Object};
+
+fn object() -> Object {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects/helper-exists.o");
+    Object::parse(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn fold(version: &str) -> Folded {
+    let kernel = Kernel::new().version(version.parse().unwrap());
+    Fold::new(&object()).unwrap().kernel(&kernel).run().unwrap()
+}
+
+/// What was resolved: the functions, and whether there is the helper.
+fn answers(folded: &Folded) -> Vec<(String, u64)> {
+    folded.report.core.iter().map(|core| (core.at.function.clone(), core.value)).collect()
+}
+
+fn expected(boot: u64, looping: u64) -> Vec<(String, u64)> {
+    let list = [("boot", boot), ("loop", looping), ("by_typedef", boot)];
+    list.map(|(name, value)| (name.to_owned(), value)).to_vec()
+}
+
+/// `bpf_ktime_get_boot_ns` came with 5.8, `bpf_loop` with 5.17.
+#[test]
+fn the_version_says_whether_there_is_a_helper() {
+    for (version, boot, looping) in [
+        ("5.7", 0, 0),
+        ("5.7.19", 0, 0),
+        ("5.8", 1, 0),
+        ("5.16.9", 1, 0),
+        ("5.17", 1, 1),
+        ("9.0", 1, 1),
+    ] {
+        let folded = fold(version);
+        assert_eq!(answers(&folded), expected(boot, looping), "{version}");
+        assert_eq!(folded.report.branches.len(), 3, "{version}");
+    }
+}
+
+/// Names that no table has, other enumerations, and values of enumerators.
+#[test]
+fn nothing_else_is_answered() {
+    let folded = fold("6.12");
+    assert_eq!(folded.report.core_left, 3);
+    for name in ["unknown", "map", "number"] {
+        let function = folded.report.functions.iter().find(|f| f.name == name).unwrap();
+        assert_eq!(function.before, function.after, "{name}");
+    }
+}
+
+/// Without a version, or if relocations are left to the loader.
+#[test]
+fn nothing_is_answered_unasked() {
+    let object = object();
+    let folded = Fold::new(&object).unwrap().run().unwrap();
+    assert_eq!(answers(&folded), []);
+    let kernel = Kernel::new().version("6.12".parse().unwrap());
+    let fold = Fold::new(&object).unwrap().kernel(&kernel).core(CoreMode::None);
+    assert_eq!(answers(&fold.run().unwrap()), []);
+}
+
+/// Types tell, whatever the version says: distributions add helpers. These have no helpers at all.
+#[test]
+fn types_come_before_the_version() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects/core-target-old.o");
+    let types = std::fs::read(path).unwrap();
+    let kernel = Kernel::new().version("6.12".parse().unwrap()).btf(types);
+    let object = object();
+    // The number of a helper that the types do not have is an error.
+    let fold = Fold::new(&object).unwrap().drop_program("number").unwrap();
+    let answers = answers(&fold.kernel(&kernel).run().unwrap());
+    assert!(answers.iter().all(|(_, value)| *value == 0), "{answers:?}");
+    assert_eq!(answers.len(), 5, "{answers:?}");
+}
