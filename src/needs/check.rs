@@ -84,3 +84,50 @@ fn accepted_types(old: &Object, new: &Object) -> Option<String> {
     let accepted = is_refused(old) && !is_refused(new);
     accepted.then(|| "kernels refused the types, and would accept what is left of them".to_owned())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+mod tests {
+    use super::missing;
+    use crate::Object;
+    use crate::btf::{Btf, Kind};
+    use crate::prune::Node;
+
+    fn object(name: &str) -> Object {
+        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects/needs/");
+        Object::parse(&std::fs::read(format!("{dir}{name}")).unwrap()).unwrap()
+    }
+
+    /// The object with another name for a struct.
+    fn without_struct(object: &Object, name: &str) -> Object {
+        let btf = object.btf().unwrap();
+        let mut new = Btf::parse(&btf.to_bytes().unwrap()).unwrap();
+        let is_it = |kind: &Kind, found: &str| matches!(kind, Kind::Struct(_)) && found == name;
+        let mut types = btf.own_types();
+        let (id, _) = types.find(|(_, ty)| is_it(&ty.kind, btf.str(ty.name))).unwrap();
+        let other = new.add_string("other");
+        new.ty_mut(id).unwrap().name = other;
+        let mut elf = object.elf().clone();
+        let section = elf.section_by_name(".BTF").unwrap();
+        elf.set_section_data(section, new.to_bytes().unwrap()).unwrap();
+        Object::parse(&elf.write().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_is_missing_is_found() {
+        let graph = object("graph.o");
+        let all = |_| true;
+        assert_eq!(missing(&graph, &graph, graph.program(), all), None);
+        let new = without_struct(&graph, "leaf");
+        assert!(missing(&graph, &new, graph.program(), all).unwrap().contains("contains:leaf"));
+        // No tag names it.
+        let new = without_struct(&graph, "seed");
+        assert_eq!(missing(&graph, &new, graph.program(), all), None);
+
+        let throws = object("exceptions.o");
+        let funcs = &throws.program().funcs;
+        let no_callback = |node| !matches!(node, Node::Func(func) if funcs[func].name == "caught");
+        let found = missing(&throws, &throws, throws.program(), no_callback);
+        assert!(found.unwrap().contains("caught"));
+    }
+}
