@@ -15,7 +15,8 @@
 //!    atomics with the same size, address and value; calls of the same helper, kfunc or
 //!    function with the same arguments, reading the same memory; packet loads (LD_ABS,
 //!    LD_IND); `may_goto`. None is left out, added or moved past another.
-//! 2. *Result*: where the original returns, so does the rewritten function, with the same `r0`.
+//! 2. *Result*: where the original returns, so does the rewritten function, with the same `r0`;
+//!    of a program, with the same bits, if the rewritten one returns a number.
 //! 3. *Loads*: each load of the rewritten function from memory that is not known is one that
 //!    the original does between the same two events, from the same address, in the same order;
 //!    each is used at most once. The original's other loads are dropped only if nothing that

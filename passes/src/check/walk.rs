@@ -53,7 +53,7 @@ struct Node {
 
 /// The walk over one function.
 pub struct Walk<'a> {
-    func: Func,
+    pub(super) func: Func,
     pub(super) pair: &'a Pair<'a>,
     callees: &'a dyn Callees,
     pub(super) machine: Machine<'a>,
