@@ -736,3 +736,30 @@ fn null_checks_are_made_by_both() {
         assert_eq!(refusals.is_empty(), proven, "{check}: {refusals:?}");
     }
 }
+
+/// A callback whose address only the original makes can go, and no other.
+#[test]
+fn callbacks_that_are_passed_stay() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/filetests/prove");
+    let text = std::fs::read_to_string(root.join("callback_by_config.bpf")).unwrap();
+    let input = text.split("\n; ---\n").next().unwrap_or_default();
+    let original = with_origins(text::parse(input).unwrap());
+    let mut rewritten = original.clone();
+    pass::fold(&mut rewritten, &Options::default()).unwrap();
+    let roots = check::roots(&original);
+    assert_eq!(check::check(&original, &rewritten, &roots), []);
+    let named = |name: &str| original.funcs.iter().find(|(_, f)| f.name == name).unwrap().0;
+    let (a, b) = (named("a"), named("b"));
+    let gone = rewritten.funcs[b].clone();
+    assert!(gone.layout().is_empty());
+
+    let mut damaged = rewritten.clone();
+    damaged.funcs[a] = gone.clone();
+    damaged.funcs[a].name = original.funcs[a].name.clone();
+    assert!(!check::check(&original, &damaged, &roots).is_empty());
+
+    // The address of `b` is still made, though nothing is done with it.
+    let mut damaged = original.clone();
+    damaged.funcs[b] = gone;
+    assert!(!check::check(&original, &damaged, &roots).is_empty());
+}
