@@ -125,7 +125,8 @@ fn a_refused_function_is_folded_as_far_as_is_proven() {
     let size = |folded: &Folded, name: &str| {
         folded.report.functions.iter().find(|func| func.name == name).unwrap().after
     };
-    let cases: [(fn(&mut Program, &FoldLog), LessFolded); 3] = [
+    type Damage = fn(&mut Program, &FoldLog);
+    let cases: [(Damage, LessFolded); 3] = [
         (wrong_at::<0>, LessFolded::Values),
         (wrong_at::<1>, LessFolded::Branches),
         (wrong_at::<2>, LessFolded::Nothing),

@@ -3,8 +3,9 @@
 //!
 //! What the checker accepts, the interpreter runs against the original on many inputs: if they
 //! ever differ, the checker has missed a miscompile. What no run can tell, whether the verifier
-//! takes a value for a number or for a pointer, is changed by hand. `BPFOLD_CASES` sets how many programs are
-//! damaged, `BPFOLD_SEED` the first of them.
+//! takes a value for a number or for a pointer, is changed by hand. `BPFOLD_CASES` sets how many
+//! programs are damaged, `BPFOLD_SEED` the first of them.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 mod common;
 
@@ -675,7 +676,7 @@ const OTHERS: &[KindChange] = &[
 fn with_change(program: &Program, line: &str, change: Option<&str>) -> Program {
     let text = Printer::new(program).verbose().to_string();
     let is_line = |l: &&str| l.trim().split(" ;!").next() == Some(line);
-    let found = text.lines().filter(is_line).last();
+    let found = text.lines().rfind(is_line);
     let found = found.unwrap_or_else(|| panic!("no line {line:?} in\n{text}"));
     let changed = change.map_or(String::new(), |change| found.replace(line, change));
     text::parse(&text.replace(found, &changed)).unwrap()

@@ -1,6 +1,7 @@
 //! Programs whose shape is the worst for some rewrite or analysis: time grows with size, no
 //! faster. `BPFOLD_SCALE` sets the number of instructions, about; what each takes is printed.
 #![allow(clippy::print_stdout, reason = "measures")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use std::fmt::Write;
 use std::time::Instant;

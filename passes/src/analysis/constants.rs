@@ -57,7 +57,7 @@ struct Solved {
 #[derive(Clone, Debug)]
 enum Entered {
     /// A call, with the state and with how the callee returned as far as that was known.
-    Call(Func, State, Option<State>),
+    Call(Func, Box<(State, Option<State>)>),
     /// Its address was taken.
     Address(Func),
 }
@@ -311,7 +311,8 @@ impl Solver<'_> {
     /// return as they did then.
     fn enters_the_same(&mut self, func: Func, known: &Solved, depth: usize) -> bool {
         known.entered.iter().all(|entered| match entered {
-            Entered::Call(callee, state, returned) => {
+            Entered::Call(callee, states) => {
+                let (state, returned) = &**states;
                 self.call(func, *callee, state, depth);
                 self.facts[*callee].exit == *returned
             }
@@ -391,7 +392,7 @@ impl Analysis for Problem<'_, '_> {
                 Op::Call(Callee::Func(callee)) => {
                     self.solver.call(self.func, *callee, &state, self.depth);
                     let returned = self.solver.facts[*callee].exit.clone();
-                    self.entered.push(Entered::Call(*callee, state.clone(), returned));
+                    self.entered.push(Entered::Call(*callee, Box::new((state.clone(), returned))));
                 }
                 Op::LdImm64 { imm: Imm64::Func(callee), .. } => {
                     self.solver.enter_from_outside(*callee);

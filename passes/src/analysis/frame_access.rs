@@ -102,11 +102,9 @@ impl FrameAccess {
                 None => memory.call(before),
             },
             // Whatever its linkage: see `call_effects::call_function`.
-            Op::Call(Callee::Func(_)) => {
-                if Reg::arguments().any(|r| before.reg(r).may_be_frame()) {
-                    memory.reads.push(ALL);
-                }
-            }
+            Op::Call(Callee::Func(_))
+                if !Reg::arguments().any(|r| before.reg(r).may_be_frame()) => {}
+            Op::Call(Callee::Func(_)) => memory.reads.push(ALL),
             Op::Call(_) => memory.call(before),
             _ => {}
         }

@@ -49,9 +49,11 @@ fn chosen_members_load_and_are_read() {
                     continue;
                 };
                 let mut context = context();
-                let mut input = ProgramInput::default();
-                input.context_in = Some(&mut context);
-                input.data_in = Some(&[0; 64]);
+                let input = ProgramInput {
+                    context_in: Some(&mut context),
+                    data_in: Some(&[0; 64]),
+                    ..ProgramInput::default()
+                };
                 let output = program.test_run(input).unwrap();
                 assert_eq!(output.return_value, *expected, "{} {name}", case.name);
             }
