@@ -169,6 +169,7 @@ impl<'o> Fold<'o> {
         prune::remove(&mut draft, &scope, &live, &program);
         let seals = self.seal_and_prune(&mut draft, &log, &scope, &live)?;
         let cut = prune::cut_constants(&mut draft, &scope, &program, &self.variables);
+        prune::drop_tables(&mut draft, object, &program);
         let mut record = self.new_record(&seals.sealed, facts.folded(object, &gone, &log));
         let by_user = seals.sealed.iter().copied().filter(|variable| self.is_by_user(variable));
         let by_user: Vec<&Variable> = by_user.collect();
@@ -386,13 +387,28 @@ impl<'o> Fold<'o> {
         effects::without_effect(self.object, &self.variables, &earlier)
     }
 
-    /// Puts the values that were set into the sections.
+    /// Puts the values that were set into the sections. Addresses of code there are those of
+    /// where it is now.
     fn store_values(&self, draft: &mut Draft) -> Result<(), Error> {
         for index in self.variables.sections() {
             if let Some(section) = self.variables.finality_of(index)
                 && !section.bytes.is_empty()
             {
-                draft.set_section_at(index, section.bytes)?;
+                let mut bytes = section.bytes;
+                let addresses = self.object.links().addresses.iter();
+                for address in addresses.filter(|address| address.section == index) {
+                    let now = draft.elf.sections.get(address.section);
+                    let now = now.and_then(|section| section.bytes()).unwrap_or_default();
+                    let end = address.offset.saturating_add(address.form.width());
+                    if let (Ok(start), Ok(end)) =
+                        (usize::try_from(address.offset), usize::try_from(end))
+                        && let (Some(to), Some(from)) =
+                            (bytes.get_mut(start..end), now.get(start..end))
+                    {
+                        to.copy_from_slice(from);
+                    }
+                }
+                draft.set_section_at(index, bytes)?;
             }
         }
         Ok(())
@@ -524,7 +540,10 @@ pub(crate) fn roots(object: &Object) -> Vec<Func> {
     let links = object.links();
     let is_program = |func: &Func| links.is_program(program, *func);
     let mut roots: BTreeSet<Func> = program.funcs.keys().filter(is_program).collect();
-    roots.extend(links.addresses.iter().map(|address| address.place.func));
+    // What a jump table leads to is entered by the function's own jumps.
+    let addresses = links.addresses.iter();
+    let addresses = addresses.filter(|at| links.table_at(at.section, at.offset).is_none());
+    roots.extend(addresses.map(|address| address.place.func));
     roots.extend(links.funcs.values().flat_map(|link| link.runs_into.iter().copied()));
     roots.extend(CallGraph::new(program).unnamed());
     roots.extend(needs::callbacks(object).into_iter().map(|(_, callback)| callback));
@@ -541,7 +560,9 @@ fn loaded(links: &Links, log: &FoldLog) -> Vec<(SectionIndex, u64)> {
                 let index = links.sections.get(*section)?.index;
                 Some((index, u64::try_from(*offset).ok()?))
             }
-            Event::LoadFolded { .. } | Event::BranchDecided { .. } => None,
+            Event::LoadFolded { .. } | Event::BranchDecided { .. } | Event::JumpDecided { .. } => {
+                None
+            }
         })
         .collect();
     list.sort();

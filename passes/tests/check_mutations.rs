@@ -7,6 +7,12 @@
 //! programs are damaged, `BPFOLD_SEED` the first of them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests fail by panicking and tell what they counted"
+)]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -61,6 +67,16 @@ const KINDS: &[(&str, Damage)] = &[
     ("neighbours in the wrong order", reordered),
     ("store done twice", doubled_store),
     ("call done twice", doubled_call),
+];
+
+/// Damage to programs that jump by a table.
+const TABLE_KINDS: &[(&str, Damage)] = &[
+    ("entry of a jump table to another block", other_entry),
+    ("entries of a jump table exchanged", exchanged_entries),
+    ("jump by a table decided", jump_decided),
+    ("wrong load offset", wrong_load_offset),
+    ("wrong constant of ldimm64", wrong_ldimm64),
+    ("wrong operation", wrong_operation),
 ];
 
 fn data(function: &Function, block: Block, at: usize) -> (Inst, InstData) {
@@ -324,6 +340,43 @@ fn other_edge(f: &mut Function, block: Block, at: usize, choice: u64) -> Option<
     Some(())
 }
 
+/// The entries of the tables, if the instruction jumps by one.
+fn entries(f: &Function, block: Block, at: usize) -> Option<Vec<Vec<Block>>> {
+    let (_, data) = data(f, block, at);
+    let jumps = matches!(data.op, Op::GotoX { .. }) && !f.tables().is_empty();
+    jumps.then(|| f.tables().iter().map(|table| table.targets.clone()).collect())
+}
+
+fn other_entry(f: &mut Function, block: Block, at: usize, choice: u64) -> Option<()> {
+    let mut tables = entries(f, block, at)?;
+    let used = f.indirect_jump(block)?.table?;
+    let entries = tables.get_mut(used)?;
+    let entry = choice as usize % entries.len();
+    let target = f.layout()[choice as usize / 8 % f.layout().len()];
+    (entries[entry] != target).then_some(())?;
+    entries[entry] = target;
+    f.set_table_targets(tables);
+    Some(())
+}
+
+fn exchanged_entries(f: &mut Function, block: Block, at: usize, choice: u64) -> Option<()> {
+    let mut tables = entries(f, block, at)?;
+    let used = f.indirect_jump(block)?.table?;
+    let entries = tables.get_mut(used)?;
+    let (a, b) = (choice as usize % entries.len(), choice as usize / 8 % entries.len());
+    (entries[a] != entries[b]).then_some(())?;
+    entries.swap(a, b);
+    f.set_table_targets(tables);
+    Some(())
+}
+
+fn jump_decided(f: &mut Function, block: Block, at: usize, choice: u64) -> Option<()> {
+    entries(f, block, at)?;
+    let targets = f.table_targets(block);
+    f.replace_terminator(block, targets[choice as usize % targets.len()]);
+    Some(())
+}
+
 fn dropped_store(f: &mut Function, block: Block, at: usize, _: u64) -> Option<()> {
     let (inst, data) = data(f, block, at);
     let is_store =
@@ -548,19 +601,50 @@ fn damage_of_the_cases_of_rules_is_refused() {
 
 #[test]
 fn damage_is_refused() {
-    let (first, cases) = (number("BPFOLD_SEED", 0), number("BPFOLD_CASES", 16));
+    let cases = number("BPFOLD_CASES", 16);
+    let total = check_damage(KINDS, cases, |_| true);
+    assert!(total.tried as u64 > cases * 10 && total.refused * 2 > total.tried, "{total:?}");
+}
+
+#[test]
+fn damage_to_jump_tables_is_refused() {
+    let cases = number("BPFOLD_CASES", 16);
+    let has_tables = |program: &Program| program.funcs.values().any(|f| !f.tables().is_empty());
+    let total = check_damage(TABLE_KINDS, cases, has_tables);
+    assert!(total.tried as u64 > cases * 3 && total.refused * 2 > total.tried, "{total:?}");
+}
+
+/// Damages so many programs, of those that are wanted, in each way; what behaves otherwise is
+/// refused.
+fn check_damage(
+    kinds: &[(&'static str, Damage)],
+    cases: u64,
+    is_wanted: impl Fn(&Program) -> bool,
+) -> Count {
+    let first = number("BPFOLD_SEED", 0);
     let mut counts: BTreeMap<&str, Count> = BTreeMap::new();
     let mut missed = Vec::new();
-    for seed in first..first + cases {
+    let mut done = 0;
+    for seed in first.. {
+        if done == cases {
+            break;
+        }
         let case = Case::from_seed(seed);
+        if !is_wanted(&case.program) {
+            continue;
+        }
         let original = with_origins(case.program.clone());
         let mut rewritten = original.clone();
         pass::fold(&mut rewritten, &Options::default()).unwrap();
+        if !is_wanted(&rewritten) {
+            continue;
+        }
+        done += 1;
         let roots = check::roots(&original);
         if !check::check(&original, &rewritten, &roots).is_empty() {
             continue;
         }
-        for (i, (kind, damage)) in KINDS.iter().enumerate() {
+        for (i, (kind, damage)) in kinds.iter().enumerate() {
             let choice = (seed * 31 + i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
             let Some((copy, func)) = damaged(&original, &rewritten, *damage, choice) else {
                 continue;
@@ -594,7 +678,7 @@ fn damage_is_refused() {
     }
     println!("{total:?}");
     assert!(missed.is_empty(), "{} missed\n{}", missed.len(), missed.join("\n"));
-    assert!(total.tried as u64 > cases * 10 && total.refused * 2 > total.tried, "{total:?}");
+    total
 }
 
 /// A function `f` with a change of one of its lines (none: the line is dropped), and whether

@@ -58,6 +58,9 @@ fn fold(mut program: Program) -> Result<String, String> {
             Event::LoadFolded { func, slot, size, value, .. } => {
                 writeln!(out, "; {func} {slot:?}: {size:?} load is {value:#x}")
             }
+            Event::JumpDecided { func, slot, entry, .. } => {
+                writeln!(out, "; {func} {slot:?}: gotox to entry {entry:?}")
+            }
             Event::BranchDecided { func, slot, taken, .. } => {
                 writeln!(
                     out,

@@ -107,6 +107,10 @@ impl Summary {
             let (left, right) = (value(branch.left), value(branch.right));
             let condition = &branch.condition;
             let place = &branch.at;
+            if condition.starts_with("gotox") {
+                self.line(&format!("  {place}: {condition} goes where entry {left} leads"));
+                continue;
+            }
             self.line(&format!("  {place}: {condition} ({left}, {right}) is {taken} taken"));
         }
     }

@@ -312,7 +312,9 @@ impl Resolved {
                 Event::LoadFolded { source: LoadSource::Extern { ext: loaded, .. }, .. } => {
                     *loaded == ext
                 }
-                Event::LoadFolded { .. } | Event::BranchDecided { .. } => false,
+                Event::LoadFolded { .. }
+                | Event::BranchDecided { .. }
+                | Event::JumpDecided { .. } => false,
             })
         };
         let known = self.externs.iter().filter(|known| {

@@ -11,7 +11,7 @@ use crate::elf::{
 use crate::record;
 
 /// Name of the section of jump tables.
-const JUMP_TABLES: &[u8] = b".jumptables";
+pub(super) const JUMP_TABLES: &[u8] = b".jumptables";
 
 /// Finds every address of code in the sections that loaders read.
 pub(super) fn find(
@@ -132,7 +132,7 @@ fn read32(elf: &ElfObject, section: &Section, offset: u64) -> Option<i32> {
     })
 }
 
-fn read64(elf: &ElfObject, section: &Section, offset: u64) -> Option<u64> {
+pub(super) fn read64(elf: &ElfObject, section: &Section, offset: u64) -> Option<u64> {
     let bytes = read_bytes(section, offset)?;
     Some(match elf.endian {
         crate::elf::Endian::Little => u64::from_le_bytes(bytes),

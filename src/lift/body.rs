@@ -6,7 +6,8 @@ use bpfold_passes::entity::{
     Block, Core, Entity, Extern, Func, Line, Map, PerEntity, Reloc, Section,
 };
 use bpfold_passes::ir::{
-    DataSection, ExternDecl, Function, InstData, MapDecl, OpaqueBody, OpaqueItem, Program,
+    DataSection, ExternDecl, Function, InstData, JumpTable, MapDecl, OpaqueBody, OpaqueItem,
+    Program,
 };
 use bpfold_passes::isa::{self, Callee, Imm64, Offset, Reg};
 
@@ -14,6 +15,7 @@ use super::code::{Code, Insn};
 use super::links::{ExternLink, Links, MapLink, RelocLink, SectionLink};
 use super::records::Records;
 use super::refs::{RefError, Target, target};
+use super::tables::{Table, Tables};
 use crate::elf::{ElfObject, SectionData, SectionIndex, SymbolIndex, SymbolKind};
 use crate::variables::is_read_only;
 
@@ -38,6 +40,7 @@ pub(super) fn fill(
     links: &mut Links,
 ) {
     let mut known = Known::new(elf);
+    let tables = Tables::find(elf, codes, links);
     for code in codes {
         let section = links.code.iter().find(|section| section.index == code.index);
         for func in section.map(|section| section.funcs.clone()).unwrap_or_default() {
@@ -47,17 +50,32 @@ pub(super) fn fill(
                 Lifter { elf, codes, code, records, program, links, known: &mut known };
             let items = lifter.items(insns);
             let shape = Shape { start, end: start + slots };
-            match shape.problem(&items) {
+            let tables = tables.of(func);
+            match shape.problem(&items, tables) {
                 Some((reason, slot)) => {
                     let items = items.iter().map(|item| item.opaque(start)).collect();
                     links.funcs[func].runs_into = runs_into(links, code, insns, shape);
                     program.funcs[func].opaque = Some(OpaqueBody { reason, slot, items });
                 }
-                None => build(&mut program.funcs[func], shape, &items),
+                None => {
+                    let tables = tables.unwrap_or_default();
+                    build(
+                        &mut program.funcs[func],
+                        shape,
+                        &items,
+                        &|table| {
+                            let section = links.section_of(table.link.section)?;
+                            Some((section, i64::try_from(table.link.offset).ok()?))
+                        },
+                        tables,
+                    );
+                    links.tables.extend(tables.iter().map(|table| table.link));
+                }
             }
         }
     }
     tie(program, links, codes);
+    links.tables.retain(|table| program.funcs[table.func].opaque.is_none());
 }
 
 /// What code has named so far.
@@ -242,7 +260,7 @@ impl Shape {
 
     /// Why the function cannot be taken apart, and the slot (from its start) of the
     /// instruction that is the reason.
-    fn problem(self, items: &[Item<'_>]) -> Option<(String, u32)> {
+    fn problem(self, items: &[Item<'_>], tables: Option<&[Table]>) -> Option<(String, u32)> {
         let mut heads = vec![false; (self.end - self.start) as usize];
         for item in items {
             if let Some(head) = heads.get_mut((item.insn.slot - self.start) as usize) {
@@ -256,7 +274,9 @@ impl Shape {
         for item in items {
             let problem = match (&item.problem, item.op) {
                 (Some(problem), _) => Some(problem.clone()),
-                (None, Some(isa::Op::GotoX { .. })) => Some("indirect jump (gotox)".to_owned()),
+                (None, Some(isa::Op::GotoX { .. })) if tables.is_none_or(<[_]>::is_empty) => {
+                    Some("indirect jump (gotox) without a jump table that is understood".to_owned())
+                }
                 (None, Some(op)) if op.defs().contains(Reg::FP) => {
                     Some("write to the frame pointer".to_owned())
                 }
@@ -273,6 +293,9 @@ impl Shape {
             if let Some(problem) = problem {
                 return Some((problem, item.insn.slot - self.start));
             }
+        }
+        if tables.is_none() {
+            return Some(("a jump table that is not understood".to_owned(), 0));
         }
         let last = items.last()?;
         let leaves = last.op.is_some_and(|op| op.ends_block_without_fallthrough());
@@ -384,7 +407,13 @@ fn make_opaque(program: &mut Program, links: &Links, codes: &[Code], func: Func)
 }
 
 /// Builds the blocks of a function that [`Shape::problem`] found none in.
-fn build(function: &mut Function, shape: Shape, items: &[Item<'_>]) {
+fn build(
+    function: &mut Function,
+    shape: Shape,
+    items: &[Item<'_>],
+    place: &dyn Fn(&Table) -> Option<(Section, i64)>,
+    tables: &[Table],
+) {
     let slots = (shape.end - shape.start) as usize;
     let mut leads = vec![false; slots + 1];
     let mut lead = |slot: i64| {
@@ -402,6 +431,7 @@ fn build(function: &mut Function, shape: Shape, items: &[Item<'_>]) {
             lead(i64::from(item.insn.end()));
         }
     }
+    tables.iter().flat_map(|table| &table.targets).for_each(|slot| lead(i64::from(*slot)));
     let mut blocks: Vec<Option<Block>> = vec![None; slots];
     for (block, _) in blocks.iter_mut().zip(&leads).filter(|(_, lead)| **lead) {
         *block = Some(function.push_block());
@@ -438,4 +468,12 @@ fn build(function: &mut Function, shape: Shape, items: &[Item<'_>]) {
     for &block in &function.layout().to_vec() {
         function.set_next(block, nexts[block]);
     }
+    for table in tables {
+        let targets = table.targets.iter().filter_map(|slot| block_at(i64::from(*slot)));
+        if let Some((section, offset)) = place(table) {
+            let targets = targets.collect();
+            function.push_table(JumpTable { section, offset, targets });
+        }
+    }
+    function.drop_unused_tables();
 }

@@ -21,6 +21,33 @@ pub struct Place {
     pub origin: u32,
 }
 
+/// A jump table whose entries lead into the one function that names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableLink {
+    /// The section that it is in.
+    pub section: SectionIndex,
+    /// Bytes from that section's start.
+    pub offset: u64,
+    /// The number of its entries, of eight bytes each.
+    pub entries: u64,
+    /// The symbol that names it.
+    pub symbol: SymbolIndex,
+    /// The function.
+    pub func: Func,
+}
+
+impl TableLink {
+    /// Bytes from the section's start to its end.
+    pub fn end(&self) -> u64 {
+        self.offset.saturating_add(self.entries.saturating_mul(8))
+    }
+
+    /// Whether a byte of a section is in it.
+    pub fn contains(&self, section: SectionIndex, offset: u64) -> bool {
+        self.section == section && (self.offset..self.end()).contains(&offset)
+    }
+}
+
 /// A section of code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CodeSection {
@@ -188,6 +215,8 @@ pub struct Links {
     pub symbols: Vec<CodeSymbol>,
     /// The addresses of code in data.
     pub addresses: Vec<CodeAddress>,
+    /// The jump tables of the functions that are taken apart.
+    pub tables: Vec<TableLink>,
     /// What the blocks of .BTF.ext are for.
     pub blocks: Blocks,
     /// What immediates with a relocation hold.
@@ -212,6 +241,11 @@ impl Links {
     pub fn is_program(&self, program: &Program, func: Func) -> bool {
         program.funcs.get(func).is_some_and(|function| function.linkage == Linkage::Entry)
             || self.funcs.get(func).is_some_and(|link| link.is_loaded)
+    }
+
+    /// The jump table of a function that is taken apart that a byte is in.
+    pub fn table_at(&self, section: SectionIndex, offset: u64) -> Option<&TableLink> {
+        self.tables.iter().find(|table| table.contains(section, offset))
     }
 
     /// The data section of the program that stands for a section of the object.

@@ -17,6 +17,7 @@ mod functions;
 pub mod links;
 mod records;
 mod refs;
+mod tables;
 
 pub(crate) use addresses::is_stale_with_code;
 pub use error::LiftError;

@@ -1,7 +1,7 @@
 //! Where everything goes: functions in their sections, instructions in their functions.
 
-use bpfold_passes::cfg::{Placed, linearize};
-use bpfold_passes::entity::{Core, EntityVec, Func, Line, Reloc};
+use bpfold_passes::cfg::{Placed, block_starts, linearize};
+use bpfold_passes::entity::{Block, Core, EntityVec, Func, Line, PerEntity, Reloc};
 use bpfold_passes::ir::{Function, OpaqueItem, Program};
 use bpfold_passes::isa::{Offset, Op, RawInsn};
 
@@ -73,6 +73,8 @@ pub(super) struct Body {
     pub items: Vec<Item>,
     /// Origins with their new slots, rising.
     origins: Vec<(u32, u32)>,
+    /// The slots of blocks, counted from the function's start, where jump tables lead.
+    pub blocks: PerEntity<Block, Option<u32>>,
 }
 
 impl Body {
@@ -104,6 +106,10 @@ impl Body {
             live: !items.is_empty(),
             items,
             origins,
+            blocks: match func.tables() {
+                [] => PerEntity::default(),
+                _ => block_starts(func),
+            },
         })
     }
 

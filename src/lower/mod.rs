@@ -5,6 +5,7 @@ mod encode;
 mod error;
 mod layout;
 mod records;
+mod tables;
 
 use std::collections::BTreeSet;
 
@@ -67,7 +68,12 @@ pub fn lower(
     }
     move_symbols(&mut new, links, &layout);
     for address in &links.addresses {
-        move_address(&mut new, program, links, &layout, address)?;
+        match links.table_at(address.section, address.offset) {
+            Some(table) if address.form == AddressForm::JumpTable => {
+                tables::move_entry(&mut new, program, (links, &layout), table, address);
+            }
+            _ => move_address(&mut new, program, links, &layout, address)?,
+        }
     }
     let dead_symbols = dead_symbols(&new, links, &layout);
     let sections = elf.sections.iter();

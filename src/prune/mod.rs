@@ -20,6 +20,7 @@ mod options;
 mod reason;
 mod remove;
 mod spans;
+mod tables;
 mod tail;
 mod types;
 
@@ -49,6 +50,7 @@ pub(crate) use options::{
 };
 pub(crate) use reason::{Reasons, reasons};
 pub(crate) use remove::{lifted_without, remove};
+pub(crate) use tables::drop_tables;
 pub(crate) use tail::ops;
 use tail::{TailCall, tail_calls};
 pub(crate) use types::prune_types;

@@ -266,8 +266,12 @@ impl Finder<'_> {
     /// The branches of a live function that keep it from some of its blocks.
     fn cause_from(&mut self, func: Func, uses: Uses) -> Option<Cause> {
         let function = self.scope.object.program().funcs.get(func)?;
-        let is_here =
-            |event: &&Event| matches!(event, Event::BranchDecided { func: at, .. } if *at == func);
+        let is_here = |event: &&Event| match event {
+            Event::BranchDecided { func: at, .. } | Event::JumpDecided { func: at, .. } => {
+                *at == func
+            }
+            Event::LoadFolded { .. } => false,
+        };
         self.spend(self.log.events.len())?;
         let branches = self.log.events.iter().filter(is_here).count();
         let blocks = function.layout().len();
@@ -460,6 +464,12 @@ struct Decided {
 fn decided(function: &Function, func: Func, log: &FoldLog) -> Vec<Decided> {
     let mut list: Vec<Decided> = Vec::new();
     for event in &log.events {
+        if let Event::JumpDecided { func: at, slot: Some(slot), entry: Some(entry), .. } = *event
+            && at == func
+        {
+            list.extend(decided_by_table(function, slot, entry));
+            continue;
+        }
         let Event::BranchDecided { func: at, slot: Some(slot), taken, .. } = *event else {
             continue;
         };
@@ -476,6 +486,21 @@ fn decided(function: &Function, func: Func, log: &FoldLog) -> Vec<Decided> {
         list.extend(found.map(|edge| Decided { slot, edge }));
     }
     list
+}
+
+/// The edges of a `gotox` that are never taken, since its table has only one entry for it.
+fn decided_by_table(function: &Function, slot: u32, entry: u64) -> Vec<Decided> {
+    let jumps = |block: &&Block| {
+        let jump = function.terminator(**block);
+        jump.is_some_and(|jump| function.inst(jump).origin == Some(slot))
+    };
+    let Some(&block) = function.layout().iter().find(jumps) else { return Vec::new() };
+    let table = function.indirect_jump(block).and_then(|jump| jump.table);
+    let table = table.and_then(|table| function.tables().get(table));
+    let Some((table, entry)) = table.zip(usize::try_from(entry).ok()) else { return Vec::new() };
+    let live = table.targets.get(entry);
+    let dead = table.distinct().into_iter().filter(|to| Some(to) != live);
+    dead.map(|to| Decided { slot, edge: (block, to) }).collect()
 }
 
 fn reached(function: &Function, cut: &[(Block, Block)]) -> BTreeSet<Block> {

@@ -59,6 +59,15 @@ pub(crate) fn build(
                     taken,
                 });
             }
+            Event::JumpDecided { func, slot, dst, entry } => {
+                report.branches.push(BranchReport {
+                    at: lines.location(func, slot),
+                    condition: format!("gotox r{}", dst.number()),
+                    left: entry,
+                    right: None,
+                    taken: true,
+                });
+            }
         }
     }
     report

@@ -112,14 +112,14 @@ pub struct Location {
     pub source: Option<SourceLine>,
 }
 
-/// A conditional jump that was decided.
+/// A conditional jump, or one by a jump table, that was decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BranchReport {
     /// The jump.
     pub at: Location,
-    /// The condition as code, such as `r1 > 4` or `w2 == w3`.
+    /// The condition as code, such as `r1 > 4` or `w2 == w3`; `gotox r1` of a jump by a table.
     pub condition: String,
-    /// Value of the first operand, where it is a single one.
+    /// Value of the first operand, or the entry of the table, where it is a single one.
     pub left: Option<u64>,
     /// Value of the second operand, where it is a single one.
     pub right: Option<u64>,

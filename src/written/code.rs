@@ -9,7 +9,7 @@ use crate::elf::{Symbol, SymbolKind};
 use crate::lift::links::{Recorded, RelocLink};
 use crate::lift::{PSEUDO_CALL, PSEUDO_FUNC};
 use crate::passes::entity::{Block, Core, Extern, Func, Inst, Line, PerEntity, Reloc};
-use crate::passes::ir::{Function, InstData, Linkage, OpaqueBody, OpaqueItem};
+use crate::passes::ir::{Function, InstData, JumpTable, Linkage, OpaqueBody, OpaqueItem};
 use crate::passes::isa::{Callee, Imm64, Op, RawInsn};
 
 /// Compares every function.
@@ -177,6 +177,10 @@ impl Functions<'_, '_, '_> {
                             work.push((to, new_to));
                         }
                     }
+                    (Op::GotoX { .. }, Op::GotoX { .. }) => {
+                        self.same_op(&data.op, &new.op, new.origin)?;
+                        work.extend(self.table_targets((a, p.block), (b, q.block), new.origin)?);
+                    }
                     _ => {
                         self.same_op(&data.op, &new.op, new.origin)?;
                         if let (Some(to), Some(new_to)) = (data.op.target(), new.op.target()) {
@@ -191,6 +195,44 @@ impl Functions<'_, '_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Where the `gotox` at the ends of two blocks lead, for each entry of the tables that the
+    /// proven one can use.
+    fn table_targets(
+        &self,
+        (a, block): (&Function, Block),
+        (b, other): (&Function, Block),
+        slot: Option<u32>,
+    ) -> Check<Vec<(Point, Point)>> {
+        let (old, new) = (self.pairing.old.links(), self.pairing.new.links());
+        let jump = |function: &Function, block| function.indirect_jump(block)?.table;
+        let (used, other) = (jump(a, block), jump(b, other));
+        let mut targets = Vec::new();
+        for (at, table) in a.tables().iter().enumerate() {
+            if used.is_some_and(|used| used != at) {
+                continue;
+            }
+            let moved = old
+                .sections
+                .get(table.section)
+                .and_then(|link| self.pairing.moved(link.index, u64::try_from(table.offset).ok()?));
+            let is_it = |known: &JumpTable| {
+                let section = new.sections.get(known.section).map(|link| link.index);
+                section.zip(u64::try_from(known.offset).ok()) == moved && moved.is_some()
+            };
+            let found = b.tables().iter().position(is_it);
+            let entries = found.and_then(|at| Some(&b.tables().get(at)?.targets));
+            let same_table = used.is_none() || other.is_none() || other == found;
+            let Some(entries) =
+                entries.filter(|entries| same_table && entries.len() == table.targets.len())
+            else {
+                return Err(self.mismatch(slot, "a jump table is missing, or is another one"));
+            };
+            let pairs = table.targets.iter().zip(entries);
+            targets.extend(pairs.map(|(&to, &new)| (Point::start(to), Point::start(new))));
+        }
+        Ok(targets)
     }
 
     /// What is carried has the same bytes in the same order, but for what its references hold.

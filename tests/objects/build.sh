@@ -24,6 +24,9 @@ clang-19 $base -target bpfel -mcpu=v3 -c recursive.c -o recursive.o
 clang-14 $base -target bpfel -mcpu=v1 $uapi -c displacement.c -o displacement-v1.o
 clang-22 $base -target bpfel -mcpu=v4 $uapi -c displacement.c -o displacement-v4.o
 clang-22 $base -target bpfeb -mcpu=v3 $uapi -c displacement.c -o displacement-be.o
+tables="-mllvm -bpf-min-jump-table-entries=4"
+clang-22 $base -target bpfel -mcpu=v4 $tables $uapi -c jump_tables.c -o jump_tables.o
+clang-22 $base -target bpfeb -mcpu=v4 $tables $uapi -c jump_tables.c -o jump_tables-be.o
 clang-19 $base -target bpfel -mcpu=v3 -c reasons.c -o reasons.o
 for version in 14 19; do
 	clang-$version $base -target bpfel -mcpu=v3 -c effects.c -o effects-clang$version.o

@@ -1,5 +1,6 @@
 //! What branches do to a state: which way they go, and what each edge learns.
 
+use crate::analysis::jump_tables::Selection;
 use crate::analysis::kind::Kind;
 use crate::analysis::number::Number;
 use crate::analysis::state::State;
@@ -8,10 +9,12 @@ use crate::entity::Block;
 use crate::ir::{Function, Op};
 use crate::isa::{Cond, Operand, Reg, Width};
 
-/// Gives the state at a block's end to each successor that can follow.
+/// Gives the state at a block's end to each successor that can follow. `selection` is what the
+/// block's code has told of the `gotox` at its end.
 pub(super) fn flow_out(
     func: &Function,
     block: Block,
+    selection: Option<&Selection<'_>>,
     state: State,
     out: &mut dyn FnMut(Block, State),
 ) {
@@ -35,6 +38,15 @@ pub(super) fn flow_out(
                 out(next, state.clone());
             }
             out(target, state);
+        }
+        Op::GotoX { .. } => {
+            let targets = match selection {
+                Some(selection) => selection.targets(block),
+                None => func.table_targets(block),
+            };
+            for target in targets {
+                out(target, state.clone());
+            }
         }
         _ => {}
     }

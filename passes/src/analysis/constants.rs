@@ -17,6 +17,7 @@ use std::rc::Rc;
 
 use crate::analysis::branches::flow_out;
 use crate::analysis::calls::{CallGraph, for_each_mention};
+use crate::analysis::jump_tables::Selection;
 use crate::analysis::state::{MAX_FRAMES, State};
 use crate::analysis::transfer::Transfer;
 use crate::analysis::value::Value;
@@ -200,12 +201,17 @@ impl Facts {
         let Some(state) = &self.funcs[func].blocks[block] else { return };
         let transfer = self.transfer(program, func);
         let mut end = state.clone();
+        let mut selection = Selection::new(function, block);
         for &inst in &function.block(block).insts {
+            if let Some(selection) = &mut selection {
+                selection.before(inst, &end);
+            }
             if !transfer.inst(&mut end, inst, function.inst(inst)) {
                 return;
             }
         }
-        flow_out(function, block, end, &mut |to, state| visit(to, &state));
+        let selection = selection.as_ref();
+        flow_out(function, block, selection, end, &mut |to, state| visit(to, &state));
     }
 }
 
@@ -387,7 +393,11 @@ impl Analysis for Problem<'_, '_> {
         mut state: State,
         out: &mut dyn FnMut(Block, State),
     ) {
+        let mut selection = Selection::new(func, block);
         for &inst in &func.block(block).insts {
+            if let Some(selection) = &mut selection {
+                selection.before(inst, &state);
+            }
             match func.op(inst) {
                 Op::Call(Callee::Func(callee)) => {
                     self.solver.call(self.func, *callee, &state, self.depth);
@@ -417,6 +427,6 @@ impl Analysis for Problem<'_, '_> {
                 return;
             }
         }
-        flow_out(func, block, state, out);
+        flow_out(func, block, selection.as_ref(), state, out);
     }
 }

@@ -70,6 +70,19 @@ pub fn linearize(func: &Function, features: Features) -> Result<Vec<Placed>, Lin
     Ok(out)
 }
 
+/// The slot at which each block of the layout starts, as [`linearize`] places them.
+pub fn block_starts(func: &Function) -> PerEntity<Block, Option<u32>> {
+    let layout = func.layout();
+    let mut starts = PerEntity::with_default(None);
+    let mut slot = 0;
+    for (i, &block) in layout.iter().enumerate() {
+        starts[block] = Some(slot);
+        let code = block_code(func, block, layout.get(i + 1).copied());
+        slot += code.map(|(_, op)| op.slots() as u32).sum::<u32>();
+    }
+    starts
+}
+
 /// The number of slots that [`linearize`] gives.
 pub fn encoded_slots(func: &Function) -> u32 {
     let layout = func.layout();

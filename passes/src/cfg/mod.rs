@@ -2,7 +2,7 @@
 
 mod linearize;
 
-pub use linearize::{LinearizeError, Placed, encoded_slots, linearize};
+pub use linearize::{LinearizeError, Placed, block_starts, encoded_slots, linearize};
 
 use petgraph::Direction;
 use petgraph::algo::dominators::{Dominators, simple_fast};
@@ -20,6 +20,8 @@ pub enum Edge {
     Jump,
     /// Control runs past the block's end.
     Fallthrough,
+    /// The `gotox` at the block's end goes there by its table.
+    Table,
 }
 
 /// A snapshot of a function's control flow. It knows nothing of later changes.
@@ -44,7 +46,8 @@ impl Cfg {
         for &block in func.layout() {
             let jump = func.terminator(block).and_then(|i| func.op(i).target().copied());
             let edges = [(jump, Edge::Jump), (func.block(block).next, Edge::Fallthrough)];
-            for (target, edge) in edges {
+            let tables = func.table_targets(block).into_iter().map(|to| (Some(to), Edge::Table));
+            for (target, edge) in edges.into_iter().chain(tables) {
                 if let (Some(from), Some(to)) = (nodes[block], target.and_then(|t| nodes[t])) {
                     graph.add_edge(from, to, edge);
                 }
@@ -129,6 +132,7 @@ impl Cfg {
             let style = match edge.weight() {
                 Edge::Jump => "",
                 Edge::Fallthrough => " [style=dashed]",
+                Edge::Table => " [style=dotted]",
             };
             let (from, to) = (self.graph[edge.source()], self.graph[edge.target()]);
             let _ = writeln!(out, "  {from} -> {to}{style};");

@@ -131,6 +131,14 @@ impl Arena {
         self.symbols.get(sym.0 as usize).map_or(Term::Opaque, |(term, _)| *term)
     }
 
+    /// The two values that a value is the sum of.
+    pub fn summands(&self, sym: Sym) -> Option<(Sym, Sym)> {
+        match self.term(sym) {
+            Term::Alu(AluOp::Add, a, b) => Some((a, b)),
+            _ => None,
+        }
+    }
+
     fn push(&mut self, term: Term, abs: Abs) -> Sym {
         self.symbols.push((term, abs));
         Sym(u32::try_from(self.symbols.len() - 1).unwrap_or(u32::MAX - 1))

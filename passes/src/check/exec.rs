@@ -1,7 +1,7 @@
 //! What one instruction does that nobody outside sees: it sets a register, or a byte of the
 //! function's own frame at a known offset.
 
-use crate::check::arena::{Arena, Sym};
+use crate::check::arena::{Arena, FastMap, Sym};
 use crate::check::cells::{self, FRAME};
 use crate::check::context::Entry;
 use crate::check::loads::Loaded;
@@ -34,6 +34,9 @@ pub struct Machine<'a> {
     /// Whether code casts pointers into arenas: whatever is computed of one is one
     /// (`adjust_reg_min_max_vals` of the verifier).
     arenas: bool,
+    /// Where in sections values of eight bytes were loaded from: entries of jump tables, which
+    /// nobody changes.
+    sources: FastMap<Sym, Sym>,
 }
 
 impl<'a> Machine<'a> {
@@ -46,12 +49,18 @@ impl<'a> Machine<'a> {
             entered: Vec::new(),
             uninit: Vec::new(),
             arenas,
+            sources: FastMap::default(),
         }
     }
 
     /// The byte order.
     pub fn endian(&self) -> Endian {
         self.program.endian
+    }
+
+    /// The address in a section that the original has loaded a value of eight bytes from.
+    pub fn loaded_from(&self, value: Sym) -> Option<Sym> {
+        self.sources.get(&value).copied()
     }
 
     /// The value of a register that is read.
@@ -276,6 +285,9 @@ impl<'a> Machine<'a> {
                 None => self.loaded_abs(base, size),
             };
             let value = self.arena.opaque(abs);
+            if core.is_none() && size == Size::DW && matches!(base, Base::Section { .. }) {
+                self.sources.insert(value, address);
+            }
             if let Some(home) = home {
                 state.loads.push(Loaded { home, address, size, core, value });
             }

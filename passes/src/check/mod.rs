@@ -93,6 +93,11 @@
 //!   function makes. One that only the original makes is used for nothing: wherever an address
 //!   is passed on, the other program passes the same one.
 //!
+//! - *indirect jump* (`gotox`): the register holds what was loaded from an entry of a jump table.
+//!   The rewritten function jumps by the same value, and for each entry that the address can be
+//!   of, the two go where their tables say; or the rewritten function has no jump there and must
+//!   agree with the original wherever that goes.
+//!
 //! Join: two places keep a common symbol if they have one on both paths, and what is known of
 //! it is the join of what is known on the paths; a test stays if both paths know its outcome.
 //! After some joins at one pair, bounds that still grow are given up. The states at all pairs
@@ -120,6 +125,8 @@
 //!   the addresses that it is given, or as [`helpers`](crate::helpers) says.
 //! - It refuses pointers as operands of operations other than sums and differences, or takes the
 //!   result for a number; a pointer that is put together from parts is never followed.
+//! - `gotox` jumps by what was loaded from a jump table of the same function, and the index lies
+//!   in that table (`check_indirect_jump` and `create_jt` of the kernel).
 //! - The context is an address, and 4-byte loads from it give an address only where the kernel
 //!   has `data`, `data_end` and `data_meta`.
 //! - A load can be left out: it has no effect but its result.
@@ -142,6 +149,7 @@ mod reads;
 mod refusal;
 mod state;
 mod strategy;
+mod table;
 mod test;
 mod value;
 mod walk;
@@ -241,7 +249,10 @@ fn different_tables(original: &Program, rewritten: &Program) -> Option<Vec<Refus
 /// Whether a function is carried untouched: nothing is known of what it does.
 fn is_carried(function: &Function) -> bool {
     let indirect = |op: &Op| matches!(op, Op::GotoX { .. });
-    function.opaque.is_some() || function.insts().any(|(_, i)| indirect(function.op(i)))
+    let unknown = |function: &Function| {
+        function.tables().is_empty() && function.insts().any(|(_, i)| indirect(function.op(i)))
+    };
+    function.opaque.is_some() || unknown(function)
 }
 
 /// The functions that a function's code names, dead code included.

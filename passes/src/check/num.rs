@@ -77,6 +77,11 @@ impl Num {
         (self.umin == self.umax).then_some(self.umin)
     }
 
+    /// The smallest number.
+    pub fn min(&self) -> u64 {
+        self.umin
+    }
+
     /// The largest number.
     pub fn max(&self) -> u64 {
         self.umax

@@ -150,6 +150,7 @@ fn same_code(a: &Function, b: &Function) -> bool {
     };
     a.opaque == b.opaque
         && a.linkage == b.linkage
+        && a.tables() == b.tables()
         && a.entry() == b.entry()
         && a.layout().len() == b.layout().len()
         && a.layout().iter().all(|&block| block.index() < b.block_bound() && same_block(block))

@@ -417,10 +417,7 @@ impl<'a> Walk<'a> {
                 Op::Branch { .. } => return self.branch(at, state, inst),
                 Op::MayGoto { .. } => return self.may_goto(at, state, inst),
                 Op::Exit => return self.leave(at, state),
-                Op::GotoX { .. } => {
-                    let reason = Reason::Unsupported("an indirect jump");
-                    return Err(self.refuse(Some(&at), None, reason));
-                }
+                Op::GotoX { .. } => return self.indirect_jump(at, state, inst),
                 _ => {}
             }
             let other = match self.come_to_event(&mut at, &mut state)? {

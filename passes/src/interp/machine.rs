@@ -4,7 +4,7 @@ use super::call::Answer;
 use super::memory::{Hash, Memory};
 use super::{Event, Fault, Input, MAX_FRAMES, Outcome, Place, Trace};
 use crate::entity::{Block, Func, Inst};
-use crate::ir::{Op, Program};
+use crate::ir::{JumpTable, Op, Program};
 use crate::isa::{
     self, AluOp, AtomicOp, Callee, Imm64, Operand, Reg, Size, Width, alu, compare, extend,
     sign_extend, truncate,
@@ -187,7 +187,11 @@ impl Machine<'_> {
                 frame.set(dst, value);
             }
             Op::Load { size, signed, dst, base, off } => {
-                let value = self.memory.load(frame.address(base, off)?, size)?;
+                let address = frame.address(base, off)?;
+                let value = match size {
+                    Size::DW if self.entry(address).is_some() => address,
+                    _ => self.memory.load(address, size)?,
+                };
                 frame.set(dst, if signed { sign_extend(size, value) } else { value });
             }
             Op::LoadAcquire { size, dst, base, off } => {
@@ -228,9 +232,24 @@ impl Machine<'_> {
                 Some(left) => frame.may_goto = left,
                 None => return Ok(Flow::Jump(target)),
             },
-            Op::GotoX { .. } => return Err(Fault::Unsupported.into()),
+            Op::GotoX { dst } => {
+                let address = frame.get(dst)?;
+                let target = self.entry(address).ok_or(Fault::BadAddress { address })?;
+                return Ok(Flow::Jump(target));
+            }
         }
         Ok(Flow::Next)
+    }
+
+    /// Where the entry of a jump table leads that is at an address. What is loaded from it is its
+    /// address: where code is differs from program to program.
+    fn entry(&self, address: u64) -> Option<Block> {
+        let (Place::Section(section), offset) = Place::of(address)? else { return None };
+        let tables = self.program.funcs.get(self.at.0)?.tables();
+        let table = tables.iter().find(|table| table.contains(section, offset))?;
+        let at = offset - table.offset;
+        let entry = usize::try_from(at / JumpTable::ENTRY).ok()?;
+        table.targets.get(entry).copied().filter(|_| at % JumpTable::ENTRY == 0)
     }
 
     /// Records an event unless it happens in a frame.

@@ -102,7 +102,7 @@ pub enum Fault {
     #[error("control runs past the end of a block")]
     NoNextBlock,
     /// A reference or instruction that the interpreter does not know: a pseudo source
-    /// register, `gotox`, a callback that is not a function.
+    /// register, a callback that is not a function.
     #[error("instruction cannot be interpreted")]
     Unsupported,
 }

@@ -1,8 +1,8 @@
 //! One function: its blocks in layout order, and the instructions in them.
 
-use crate::entity::{Block, Core, Entity, EntityVec, Inst, Line, Reloc};
+use crate::entity::{Block, Core, Entity, EntityVec, Inst, Line, PerEntity, Reloc, Section};
 use crate::ir::Op;
-use crate::isa::{self, Offset, RawInsn};
+use crate::isa::{self, AluOp, Imm64, Offset, Operand, RawInsn, Reg, Size, Width};
 
 /// Who can call a function, and so what may be assumed of its arguments and result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -85,6 +85,54 @@ pub struct OpaqueBody {
     pub items: Vec<OpaqueItem>,
 }
 
+/// A jump table: the blocks that `gotox` goes to, by what was loaded from the table.
+///
+/// An entry takes 8 bytes. The verifier takes every entry of every table of a function for a
+/// way on from every `gotox` in it (`jt_from_subprog` of `kernel/bpf/cfg.c`), and follows those
+/// between the least and the greatest index (`check_indirect_jump`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JumpTable {
+    /// The data section that it is in.
+    pub section: Section,
+    /// Bytes from the section's start.
+    pub offset: i64,
+    /// For each entry the block that it leads to.
+    pub targets: Vec<Block>,
+}
+
+impl JumpTable {
+    /// Bytes of an entry.
+    pub const ENTRY: i64 = 8;
+
+    /// Whether an address is one of an entry.
+    pub fn contains(&self, section: Section, offset: i64) -> bool {
+        let size = (self.targets.len() as i64).saturating_mul(Self::ENTRY);
+        let within = offset.checked_sub(self.offset).is_some_and(|at| (0..size).contains(&at));
+        section == self.section && within
+    }
+
+    /// The blocks that it leads to, each once, in the order of their first entries.
+    pub fn distinct(&self) -> Vec<Block> {
+        distinct(self.targets.iter().copied())
+    }
+}
+
+/// A `gotox` as far as the code of its block tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndirectJump {
+    /// The load of the address that it goes to.
+    pub load: Option<Inst>,
+    /// The addition that gives the address of the load.
+    pub sum: Option<Inst>,
+    /// The position of its table; none if it can be any of the function's.
+    pub table: Option<usize>,
+}
+
+fn distinct(blocks: impl Iterator<Item = Block>) -> Vec<Block> {
+    let mut seen = PerEntity::with_default(false);
+    blocks.filter(|&block| !std::mem::replace(&mut seen[block], true)).collect()
+}
+
 /// A function. Either it has blocks, the first of the layout being the entry, or it is
 /// opaque.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +148,7 @@ pub struct Function {
     insts: EntityVec<Inst, InstData>,
     blocks: EntityVec<Block, BlockData>,
     layout: Vec<Block>,
+    tables: Vec<JumpTable>,
     edits: u64,
 }
 
@@ -114,6 +163,7 @@ impl Function {
             insts: EntityVec::new(),
             blocks: EntityVec::new(),
             layout: Vec::new(),
+            tables: Vec::new(),
             edits: 0,
         }
     }
@@ -169,10 +219,133 @@ impl Function {
         self.insts[last].op.is_terminator().then_some(last)
     }
 
-    /// The successors of a block: the jump target first, then the fallthrough.
+    /// The successors of a block: the jump target first, then the fallthrough; those of a
+    /// `gotox` are what its table leads to.
     pub fn successors(&self, block: Block) -> impl Iterator<Item = Block> + '_ {
         let jump = self.terminator(block).and_then(|i| self.insts[i].op.target().copied());
-        jump.into_iter().chain(self.blocks[block].next)
+        jump.into_iter().chain(self.blocks[block].next).chain(self.table_targets(block))
+    }
+
+    /// The jump tables.
+    pub fn tables(&self) -> &[JumpTable] {
+        &self.tables
+    }
+
+    /// Adds a jump table.
+    pub fn push_table(&mut self, table: JumpTable) {
+        self.tables.push(table);
+        self.edits += 1;
+    }
+
+    /// Lets entries of jump tables lead to other blocks.
+    pub fn map_table_targets(&mut self, map: impl Fn(Block) -> Block) {
+        let mapped = |table: &JumpTable| table.targets.iter().map(|&to| map(to)).collect();
+        self.set_table_targets(self.tables.iter().map(mapped).collect());
+    }
+
+    /// Sets for each jump table the blocks that its entries lead to.
+    pub fn set_table_targets(&mut self, targets: Vec<Vec<Block>>) {
+        for (table, targets) in self.tables.iter_mut().zip(targets) {
+            if table.targets != targets {
+                table.targets = targets;
+                self.edits += 1;
+            }
+        }
+    }
+
+    /// Removes the tables that no `gotox` uses.
+    pub fn drop_unused_tables(&mut self) {
+        if self.tables.is_empty() {
+            return;
+        }
+        let mut used = vec![false; self.tables.len()];
+        for &block in &self.layout {
+            match self.indirect_jump(block) {
+                None => {}
+                Some(jump) => match jump.table {
+                    Some(at) => used[at] = true,
+                    None => used.fill(true),
+                },
+            }
+        }
+        let before = self.tables.len();
+        let mut used = used.into_iter();
+        self.tables.retain(|_| used.next().unwrap_or(true));
+        self.edits += (before - self.tables.len()) as u64;
+    }
+
+    /// The blocks that the `gotox` at a block's end can lead to, each once; none if there is no
+    /// `gotox`.
+    pub fn table_targets(&self, block: Block) -> Vec<Block> {
+        match self.indirect_jump(block) {
+            None => Vec::new(),
+            Some(IndirectJump { table: Some(at), .. }) => self.tables[at].distinct(),
+            Some(IndirectJump { table: None, .. }) => {
+                distinct(self.tables.iter().flat_map(|table| table.targets.iter().copied()))
+            }
+        }
+    }
+
+    /// What the code of a block tells of the `gotox` at its end.
+    pub fn indirect_jump(&self, block: Block) -> Option<IndirectJump> {
+        let insts = &self.blocks[block].insts;
+        let Op::GotoX { dst } = self.insts[self.terminator(block)?].op else { return None };
+        let mut jump = IndirectJump { load: None, sum: None, table: None };
+        let last = insts.len() - 1;
+        if let Some(at) = self.last_def(insts, last, dst)
+            && let Op::Load { size: Size::DW, signed: false, base, off, .. } = *self.op(insts[at])
+            && self.insts[insts[at]].core.is_none()
+        {
+            jump.load = Some(insts[at]);
+            let sum = self.last_def(insts, at, base).filter(|&sum| {
+                let data = &self.insts[insts[sum]];
+                let add = |op: &Op| {
+                    matches!(
+                        op,
+                        Op::Alu { width: Width::W64, op: AluOp::Add, src: Operand::Reg(_), .. }
+                    )
+                };
+                data.core.is_none() && add(&data.op)
+            });
+            jump.sum = sum.map(|sum| insts[sum]);
+            jump.table = self.table_at(insts, at, base, i64::from(off));
+        }
+        if let (None, [_]) = (jump.table, self.tables.as_slice()) {
+            jump.table = Some(0);
+        }
+        Some(jump)
+    }
+
+    /// The position of the last instruction before one that sets a register.
+    fn last_def(&self, insts: &[Inst], before: usize, reg: Reg) -> Option<usize> {
+        insts.get(..before)?.iter().rposition(|&inst| self.op(inst).defs().contains(reg))
+    }
+
+    /// The table whose address, with a number added, a register holds before an instruction.
+    fn table_at(&self, insts: &[Inst], before: usize, reg: Reg, off: i64) -> Option<usize> {
+        let at = self.last_def(insts, before, reg)?;
+        let data = &self.insts[insts[at]];
+        if data.core.is_some() {
+            return None;
+        }
+        match data.op {
+            Op::LdImm64 { imm: Imm64::Section { section, offset }, .. } => {
+                let address = offset.checked_add(off)?;
+                // With an index the sum of the constants can lie outside.
+                let by = |address| self.tables.iter().position(|t| t.contains(section, address));
+                by(address).or_else(|| by(offset))
+            }
+            Op::Alu { width: Width::W64, op: AluOp::Add, src: Operand::Reg(src), .. } => {
+                self.table_at(insts, at, reg, off).or_else(|| self.table_at(insts, at, src, off))
+            }
+            Op::Alu { width: Width::W64, op: AluOp::Add, src: Operand::Imm(imm), .. } => {
+                self.table_at(insts, at, reg, off.checked_add(i64::from(imm))?)
+            }
+            Op::Mov { width: Width::W64, src: Operand::Reg(src), .. } => {
+                self.table_at(insts, at, src, off)
+            }
+            _ => None,
+        }
     }
 
     /// Appends an empty block to the layout.
@@ -256,11 +429,13 @@ impl Function {
         self.edits += 1;
     }
 
-    /// Removes the blocks for which `keep` is false from the layout.
+    /// Removes the blocks for which `keep` is false from the layout, and the tables that no
+    /// block uses any more.
     pub fn retain_blocks(&mut self, mut keep: impl FnMut(Block) -> bool) {
         let before = self.layout.len();
         self.layout.retain(|&b| keep(b));
         self.edits += (before - self.layout.len()) as u64;
+        self.drop_unused_tables();
     }
 
     /// Sets the order of the blocks; `layout` has each live block once, the entry first.
@@ -284,6 +459,7 @@ impl Function {
     pub fn clear(&mut self) {
         self.opaque = None;
         self.layout.clear();
+        self.tables.clear();
         self.edits += 1;
     }
 

@@ -8,7 +8,9 @@ mod function;
 mod program;
 mod verify;
 
-pub use function::{BlockData, Function, InstData, Linkage, OpaqueBody, OpaqueItem};
+pub use function::{
+    BlockData, Function, IndirectJump, InstData, JumpTable, Linkage, OpaqueBody, OpaqueItem,
+};
 pub use program::{DataSection, ExternDecl, ExternValue, Features, MapDecl, Program};
 pub use verify::{VerifyError, verify, verify_function};
 

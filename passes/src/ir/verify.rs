@@ -1,6 +1,6 @@
 //! Structural checks of a program: what every pass may rely on and must keep.
 
-use crate::entity::{Block, Entity, Func, Inst, PerEntity};
+use crate::entity::{Block, Entity, Func, Inst, PerEntity, Section};
 use crate::ir::{Function, Program};
 use crate::isa::{Callee, Imm64, Op, Reg};
 
@@ -50,6 +50,22 @@ pub enum VerifyError {
         /// Where the edge leads.
         target: Block,
     },
+    /// An entry of a jump table that leads to a block that is not in the layout.
+    #[error("{func}: a jump table leads to {target}, which is not in the layout")]
+    DanglingEntry {
+        /// The function.
+        func: Func,
+        /// Where the entry leads.
+        target: Block,
+    },
+    /// A jump table in a section that the program does not have.
+    #[error("{func}: a jump table is in {section}, which the program does not have")]
+    DanglingTable {
+        /// The function.
+        func: Func,
+        /// The section.
+        section: Section,
+    },
     /// A write to the frame pointer.
     #[error("{func}: {inst} writes r10")]
     WritesFramePointer {
@@ -95,6 +111,14 @@ fn verify_body(program: &Program, id: Func, func: &Function) -> Result<(), Verif
     for &block in func.layout() {
         if std::mem::replace(&mut live[block], true) {
             return Err(VerifyError::Twice { func: id, what: block.to_string() });
+        }
+    }
+    for table in func.tables() {
+        if table.section.index() >= program.sections.len() {
+            return Err(VerifyError::DanglingTable { func: id, section: table.section });
+        }
+        if let Some(&target) = table.targets.iter().find(|&&b| !func.has_block(b) || !live[b]) {
+            return Err(VerifyError::DanglingEntry { func: id, target });
         }
     }
     let mut seen = PerEntity::with_default(false);

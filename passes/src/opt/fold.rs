@@ -8,11 +8,12 @@
 
 use crate::analysis::branches::decide;
 use crate::analysis::constants::{At, Facts};
+use crate::analysis::jump_tables::Selection;
 use crate::analysis::state::State;
 use crate::analysis::value::Value;
 use crate::cfg::Cfg;
 use crate::entity::{Block, Extern, Func, Inst, Section};
-use crate::ir::{Function, InstData, Op, Program};
+use crate::ir::{Function, InstData, JumpTable, Op, Program};
 use crate::isa::{AluOp, Cond, Operand, Reg, Size, Width};
 use crate::opt::load_constant;
 
@@ -72,6 +73,17 @@ pub enum Event {
         /// Whether the jump is always taken.
         taken: bool,
     },
+    /// A `gotox` was decided.
+    JumpDecided {
+        /// The function.
+        func: Func,
+        /// Slot of the original instruction, from the function's start.
+        slot: Option<u32>,
+        /// The register that holds where to.
+        dst: Reg,
+        /// The entry of the jump table, where it can be only one.
+        entry: Option<u64>,
+    },
 }
 
 impl Event {
@@ -79,7 +91,9 @@ impl Event {
     #[must_use]
     pub fn func(&self) -> Func {
         match self {
-            Event::LoadFolded { func, .. } | Event::BranchDecided { func, .. } => *func,
+            Event::LoadFolded { func, .. }
+            | Event::BranchDecided { func, .. }
+            | Event::JumpDecided { func, .. } => *func,
         }
     }
 }
@@ -93,6 +107,8 @@ pub struct Patch {
     decide: Vec<(Block, Block, Option<Op>)>,
     /// Blocks whose instructions after this one are never reached.
     cut: Vec<(Block, Inst)>,
+    /// For each jump table the entries that some `gotox` can select.
+    selected: Vec<Vec<bool>>,
     /// What the report will say.
     pub events: Vec<Event>,
     /// The loads among the events.
@@ -103,26 +119,67 @@ impl Patch {
     /// What the facts allow to be folded in one function.
     pub fn collect(program: &Program, facts: &Facts, func: Func) -> Patch {
         let function = &program.funcs[func];
-        let mut patch = Patch::default();
+        let none = |table: &JumpTable| vec![false; table.targets.len()];
+        let selected = function.tables().iter().map(none).collect();
+        let mut patch = Patch { selected, ..Patch::default() };
         for &block in function.layout() {
             if facts.func(func).blocks[block].is_none() {
                 continue;
             }
             let mut last = None;
             let mut source = None;
+            let mut selection = Selection::new(function, block);
             let ends = facts.walk(program, func, block, |inst, at| match at {
                 At::Before(state) => {
                     last = Some(inst);
+                    if let Some(selection) = &mut selection {
+                        selection.before(inst, state);
+                    }
                     source = patch.before(program, func, block, inst, state);
                 }
                 At::After(state) => patch.after(program, func, inst, source, state),
             });
             if let (false, Some(last)) = (ends, last) {
                 patch.cut.push((block, last));
+            } else if let Some(selection) = selection {
+                patch.indirect_jump(function, func, block, &selection);
             }
         }
         patch.loads.sort();
         patch
+    }
+
+    /// A `gotox`: the entries of its table that it can select, and where it leads if that is one
+    /// place.
+    fn indirect_jump(
+        &mut self,
+        function: &Function,
+        func: Func,
+        block: Block,
+        selection: &Selection<'_>,
+    ) {
+        let entries = selection.entries();
+        if let ([to], Some(jump)) =
+            (selection.targets(block).as_slice(), function.terminator(block))
+            && let InstData { op: Op::GotoX { dst }, origin: slot, .. } = *function.inst(jump)
+        {
+            self.decide.push((block, *to, None));
+            let entry = entries.filter(|(_, range)| range.start() == range.end());
+            let entry = entry.map(|(_, range)| *range.start() as u64);
+            self.events.push(Event::JumpDecided { func, slot, dst, entry });
+            return;
+        }
+        let of_jump = function.indirect_jump(block).and_then(|jump| jump.table);
+        for (at, selected) in self.selected.iter_mut().enumerate() {
+            match &entries {
+                Some((table, range)) if *table == at => {
+                    selected.get_mut(range.clone()).unwrap_or_default().fill(true);
+                }
+                Some(_) => {}
+                None if of_jump.is_none_or(|table| table == at) => selected.fill(true),
+                None => {}
+            }
+        }
     }
 
     /// Whether a load or a branch is folded: only then is a function rewritten at all.
@@ -239,6 +296,19 @@ impl Patch {
             let line = function.inst(last).line;
             function.push_inst(block, InstData { line, ..InstData::new(Op::Exit) });
         }
+        // What cannot be selected leads where something leads that can: no code stays for it, and
+        // the verifier has no new way to follow.
+        let mut tables = self.selected.into_iter().zip(function.tables().to_vec());
+        let targets: Vec<Vec<Block>> = tables
+            .by_ref()
+            .map(|(selected, table)| {
+                let live = selected.iter().position(|&live| live);
+                let live = live.map(|live| table.targets[live]);
+                let entries = selected.iter().zip(&table.targets);
+                entries.map(|(&keep, &to)| live.filter(|_| !keep).unwrap_or(to)).collect()
+            })
+            .collect();
+        function.set_table_targets(targets);
         // A block that the analysis did not reach stays if an edge still leads there: behind a
         // call that never returns, the code has to go somewhere.
         let cfg = Cfg::new(function);

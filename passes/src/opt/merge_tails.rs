@@ -129,6 +129,7 @@ impl Classes {
                 func.set_target(inst, of(target));
             }
         }
+        func.map_table_targets(of);
         func.retain_blocks(|block| of(block) == block);
     }
 }

@@ -47,6 +47,7 @@ fn skip_empty_blocks(func: &mut Function) {
             .and_then(|i| func.op(i).target().map(|&target| (i, resolve(target))));
         edits.push((block, next, target));
     }
+    func.map_table_targets(resolve);
     for (block, next, target) in edits {
         func.set_next(block, next);
         if let Some((inst, target)) = target {

@@ -192,6 +192,9 @@ impl<'a> Body<'a> {
             18 => self.variable_access(),
             19 | 20 => self.section_value(),
             21..=23 if nests => self.branch(),
+            23 | 24 if nests && self.program.features.v4 && self.c.chance(1, 2) => {
+                self.table_switch();
+            }
             24 if nests => self.switch(),
             25 if nests && self.loops < 2 => self.counted_loop(),
             26 if nests && self.loops < 2 => self.may_goto_loop(),

@@ -39,6 +39,8 @@
 //! - A block whose way on is not the block below it says so: `next L3`.
 //! - An instruction after a jump begins a block of its own, labelled or not.
 //! - The label `L7` is block 7; other labels get numbers that are free.
+//! - A jump table stands above the first block with the block of each entry:
+//!   `table .jumptables + 0x28 = L1 L2 L2`.
 //! - `;` begins a comment. `;!` begins the attachments of an instruction (origin, line, reloc,
 //!   core: see [`crate::ir::InstData`]), which only the verbose form has.
 //! - A name that is not a plain word is quoted; one that several entities share has its number

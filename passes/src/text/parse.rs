@@ -8,8 +8,8 @@ use super::lex::{Token, tokens};
 use super::names;
 use crate::entity::{Block, Core, Entity, Func, Line, Reloc};
 use crate::ir::{
-    DataSection, ExternDecl, ExternValue, Function, InstData, Linkage, MapDecl, OpaqueBody,
-    OpaqueItem, Program,
+    DataSection, ExternDecl, ExternValue, Function, InstData, JumpTable, Linkage, MapDecl,
+    OpaqueBody, OpaqueItem, Program,
 };
 use crate::isa::{Endian, Offset, RawInsn};
 
@@ -313,6 +313,7 @@ impl<'a> Parser<'a> {
         // Blocks without a label that says their number get one once their order is known.
         let mut unlabelled = (PROVISIONAL + self.labels.len()..).map(Block::from_index);
         let mut blocks: Vec<BlockText> = Vec::new();
+        let mut tables: Vec<JumpTable> = Vec::new();
         loop {
             self.skip_empty_lines();
             if *self.peek() == Token::Symbol("}") {
@@ -323,6 +324,11 @@ impl<'a> Parser<'a> {
                 if let Some(&block) = self.labels.get(name) {
                     blocks.push(BlockText::new(block));
                 }
+                continue;
+            }
+            if blocks.is_empty() && self.eat_word("table") {
+                tables.push(self.table()?);
+                self.end_of_line()?;
                 continue;
             }
             if blocks.last().is_none_or(|block| block.next.is_some()) {
@@ -346,9 +352,22 @@ impl<'a> Parser<'a> {
             }
             self.end_of_line()?;
         }
-        number_blocks(&mut blocks, &said);
+        number_blocks(&mut blocks, &mut tables, &said);
         fill(func, blocks);
+        tables.into_iter().for_each(|table| func.push_table(table));
         Ok(())
+    }
+
+    /// A jump table: the section, the offset in it, and the labels.
+    fn table(&mut self) -> Result<JumpTable> {
+        let section = self.entity_named("section", |p| &p.sections, |s| &s.name)?;
+        let offset = self.displacement(i64::MIN, i64::MAX)?;
+        self.symbol("=")?;
+        let mut targets = Vec::new();
+        while *self.peek() != Token::Newline {
+            targets.push(self.label()?);
+        }
+        Ok(JumpTable { section, offset, targets })
     }
 
     /// Gives each label of the function at this place a block, and returns the numbers that
@@ -439,13 +458,14 @@ struct Attached {
 }
 
 /// Gives the blocks that no label numbers the least numbers that are free, in order.
-fn number_blocks(blocks: &mut [BlockText], said: &HashSet<usize>) {
+fn number_blocks(blocks: &mut [BlockText], tables: &mut [JumpTable], said: &HashSet<usize>) {
     let mut free = (0..).filter(|number| !said.contains(number)).map(Block::from_index);
     let mut numbers = HashMap::new();
     for text in blocks.iter().filter(|text| text.block.index() >= PROVISIONAL) {
         numbers.extend(free.next().map(|number| (text.block, number)));
     }
     let renumber = |block: &mut Block| *block = *numbers.get(block).unwrap_or(block);
+    tables.iter_mut().flat_map(|table| &mut table.targets).for_each(renumber);
     for text in blocks {
         renumber(&mut text.block);
         text.next.iter_mut().flatten().for_each(renumber);

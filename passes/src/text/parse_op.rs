@@ -376,7 +376,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `+ 0x8`, `- 0x8` or nothing.
-    fn displacement<N>(&mut self, min: N, max: N) -> Result<N>
+    pub(super) fn displacement<N>(&mut self, min: N, max: N) -> Result<N>
     where
         N: Into<i128> + TryFrom<i128> + Default,
     {

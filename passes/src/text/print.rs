@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter, Write};
 
 use super::names::{self, Names, in_quotes, quoted};
-use super::op::{hex, write_op};
+use super::op::{hex, plus, write_op};
 use crate::entity::{Block, Core, Entity, Func, Inst, Line, Reloc};
 use crate::ir::{DataSection, ExternValue, Function, InstData, Linkage, OpaqueBody, Program};
 use crate::isa::{self, Endian, RawInsn};
@@ -110,6 +110,15 @@ impl<'a> Printer<'a> {
     }
 
     fn write_blocks(&self, f: &mut Formatter<'_>, id: Func, func: &Function) -> fmt::Result {
+        for table in func.tables() {
+            write!(f, "  table {}", self.names.section(table.section))?;
+            if table.offset != 0 {
+                write!(f, " {}", plus(table.offset))?;
+            }
+            f.write_str(" =")?;
+            table.targets.iter().try_for_each(|block| write!(f, " {}", label(block)))?;
+            f.write_str("\n")?;
+        }
         for (at, &block) in func.layout().iter().enumerate() {
             self.write_block(f, id, func, block)?;
             let leaves = func

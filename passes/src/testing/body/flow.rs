@@ -1,8 +1,9 @@
 //! Statements that branch and loop.
 
 use super::{Body, reg, store};
-use crate::ir::Op;
-use crate::isa::{AluOp, Cond, Operand, Reg, Size, Width};
+use crate::entity::{Block, Entity, Section};
+use crate::ir::{JumpTable, Op};
+use crate::isa::{AluOp, Cond, Imm64, Operand, Reg, Size, Width};
 use crate::testing::state::{State, Target, Value};
 
 impl Body<'_> {
@@ -99,6 +100,58 @@ impl Body<'_> {
         for state in &leaves {
             self.state.join(state);
         }
+    }
+
+    /// A jump by a table; some entries share their code.
+    pub(super) fn table_switch(&mut self) {
+        let from = self.scalar();
+        let (index, table) = (self.free_reg(), self.free_reg());
+        let Some(last) = self.program.sections.len().checked_sub(1) else { return };
+        if index == table || index == from || table == from {
+            return self.compute();
+        }
+        // Behind the bytes of the last section: no other access goes there.
+        let section = Section::from_index(last);
+        let offset = 4096 + 64 * self.func.tables().len() as i64;
+        let entries = self.c.pick(&[2, 4, 8]);
+        self.mov(index, from);
+        let width = Width::W64;
+        let mask = Operand::Imm(entries as i32 - 1);
+        self.emit(Op::Alu { width, op: AluOp::And, dst: index, src: mask });
+        self.emit(Op::Alu { width, op: AluOp::Lsh, dst: index, src: Operand::Imm(3) });
+        self.emit(Op::LdImm64 { dst: table, imm: Imm64::Section { section, offset } });
+        let (sum, other) = if self.c.chance(2, 3) { (table, index) } else { (index, table) };
+        self.emit(Op::Alu { width, op: AluOp::Add, dst: sum, src: Operand::Reg(other) });
+        let (dst, base) = (index, sum);
+        self.emit(Op::Load { size: Size::DW, signed: false, dst, base, off: 0 });
+        self.emit(Op::GotoX { dst });
+        self.set(index, Value::Nothing);
+        self.set(table, Value::Nothing);
+        let own: Vec<Block> =
+            (0..1 + self.c.below(entries)).map(|_| self.func.push_block()).collect();
+        let join = self.func.push_block();
+        let mut targets = own.clone();
+        while targets.len() < entries {
+            targets.push(self.c.pick(&own));
+        }
+        self.func.push_table(JumpTable { section, offset, targets });
+        let before = self.state.clone();
+        let mut leaves: Vec<State> = Vec::new();
+        for block in own {
+            self.block = block;
+            // Where code is differs from program to program.
+            self.mov_number(index, 0);
+            if self.c.chance(3, 4) {
+                self.statements();
+            }
+            self.continue_in(join);
+            leaves.push(std::mem::replace(&mut self.state, before.clone()));
+        }
+        leaves.pop().into_iter().for_each(|state| self.state = state);
+        for state in &leaves {
+            self.state.join(state);
+        }
+        self.block = join;
     }
 
     pub(super) fn early_exit(&mut self) {
