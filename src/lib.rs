@@ -30,7 +30,7 @@ pub use error::Error;
 pub use kernel::core::CoreMode;
 pub use kernel::{Kernel, KernelError, KernelVersion};
 pub use object::Object;
-pub use pipeline::{Fold, Folded};
+pub use pipeline::{Effort, Fold, Folded};
 pub use prune::{PruneError, TailMap};
 pub use record::FoldedWith;
 pub use report::Report;

@@ -2,7 +2,7 @@
 
 mod options;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::draft::Draft;
 use crate::elf::{SectionIndex, SymbolIndex};
@@ -12,10 +12,11 @@ use crate::lift::Links;
 use crate::lower::{LowerError, Lowered, lower};
 use crate::needs::Property;
 use crate::passes::analysis::calls::CallGraph;
-use crate::passes::entity::Func;
+use crate::passes::entity::{Func, PerEntity};
 use crate::passes::ir::Program;
 use crate::passes::opt::fold::{Event, LoadSource};
 use crate::passes::pass::{FoldLog, Folded as FoldedCode, Folding, Level, Options, Step};
+use crate::passes::rules::Rules;
 use crate::proof::Proof;
 use crate::prune::{Live, Node, PruneOptions, Scope};
 use crate::record::{self, FoldedWith, Record};
@@ -49,10 +50,21 @@ pub struct Fold<'o> {
     damage: Option<Damage>,
     /// Whether each attempt folds everything, so that steps have lasting numbers.
     whole: bool,
+    rules: Rules,
+    efforts: BTreeMap<String, Effort>,
 }
 
 /// Damages what the passes made of a program: a miscompile for tests.
 pub type Damage = fn(&mut Program, &FoldLog);
+
+/// How much of a function is rewritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// What is folded and dead, and what these rules say.
+    Rules(Rules),
+    /// Nothing: the function stays as it is.
+    None,
+}
 
 /// Gets the file that is written and the comparison that it has passed.
 pub(crate) type Examine<'e> = dyn FnMut(&[u8], &dyn Fn(&[u8]) -> Result<(), Error>) + 'e;
@@ -96,6 +108,8 @@ impl<'o> Fold<'o> {
             check: true,
             damage: None,
             whole: false,
+            rules: Rules::default(),
+            efforts: BTreeMap::new(),
         })
     }
 
@@ -250,6 +264,7 @@ impl<'o> Fold<'o> {
             whole: self.whole,
             ..Options::default()
         };
+        self.apply_efforts(&mut options);
         let mut gone = BTreeSet::new();
         let mut stay = BTreeSet::new();
         let mut too_far = BTreeSet::new();
@@ -327,6 +342,18 @@ impl<'o> Fold<'o> {
                     too_far.insert(id);
                 }
                 Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// What is said of the rewrites of each function.
+    fn apply_efforts(&self, options: &mut Options) {
+        options.rules = PerEntity::with_default(self.rules);
+        for (id, func) in self.object.program().funcs.iter() {
+            match self.efforts.get(&func.name) {
+                Some(Effort::Rules(rules)) => options.rules[id] = *rules,
+                Some(Effort::None) => options.levels[id] = Level::None,
+                None => {}
             }
         }
     }

@@ -59,6 +59,38 @@ fn examples_load_smaller_and_answer_the_same() {
     }
 }
 
+/// Whichever way costs least is kept, and the same one each time.
+#[test]
+fn the_cheapest_way_to_fold_is_kept() {
+    if !can_load() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    for name in EXAMPLES {
+        let (path, outputs) = (example(name), [dir.path().join("a.o"), dir.path().join("b.o")]);
+        for output in &outputs {
+            let mut command = Command::new(BPFOLD);
+            command.arg("fold").arg(&path).arg("-o").arg(output);
+            command.args(["--freeze-all", "--verify-cost", "host", "--format", "json"]);
+            let done = command.output().unwrap();
+            assert!(done.status.success(), "{done:?}");
+            let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+            let costs = report["cost"].as_array().unwrap();
+            assert!(!costs.is_empty(), "{name}: {report}");
+            for cost in costs {
+                let verified = |at: usize| cost["verified"][at].as_u64().unwrap();
+                assert!(verified(1) <= verified(0), "{name}: {cost}");
+                assert!(cost["setting"].is_string(), "{name}: {cost}");
+            }
+        }
+        let [a, b] = outputs.map(|output| std::fs::read(output).unwrap());
+        assert_eq!(a, b, "{name}");
+        let (path, output) = (path.to_str().unwrap(), dir.path().join("a.o"));
+        let (code, found) = verify_json(&[path, output.to_str().unwrap(), "--run"]);
+        assert_eq!(code, Some(0), "{name}: {found}");
+    }
+}
+
 /// `verify IN OUT` gives IN the values that OUT was folded with. If OUT's record names others
 /// than are in its code, what the programs answer differs.
 #[test]

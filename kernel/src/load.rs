@@ -183,6 +183,7 @@ impl Loader<'_> {
                 0 => number_after(&statistics, "processed ").unwrap_or(0) as u32,
                 verified => verified,
             },
+            peak_states: number_after(&statistics, "peak_states ").map(|states| states as u32),
             verification_us: number_after(&statistics, "verification time "),
             maps: info.maps,
             unvisited: unvisited.flatten(),

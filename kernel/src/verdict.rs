@@ -85,6 +85,9 @@ pub struct Loaded {
     /// Instructions that the verifier went through, each as often as it did; 0 if the kernel
     /// does not tell (before 5.16 it is in the log only).
     pub verified: u32,
+    /// States that the verifier kept at the same time, at most, if the log tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_states: Option<u32>,
     /// Microseconds that verification took, if the log tells.
     pub verification_us: Option<u64>,
     /// Maps that it uses.

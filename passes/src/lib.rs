@@ -11,6 +11,7 @@ pub mod ir;
 pub mod isa;
 pub mod opt;
 pub mod pass;
+pub mod rules;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod text;

@@ -20,9 +20,10 @@ use crate::entity::{Block, Func, PerEntity};
 use crate::ir::{self, Function, Linkage, Program, VerifyError};
 use crate::opt::fold::{Event, Patch};
 use crate::opt::{
-    algebra, coalesce, commute, copy_propagation, dce, displacement, merge_tails, replace_all,
-    simplify_cfg, store_immediate, thread_jumps,
+    algebra, checkpoints, coalesce, commute, copy_propagation, dce, displacement, merge_tails,
+    replace_all, simplify_cfg, store_immediate, thread_jumps,
 };
+use crate::rules::{Rule, Rules};
 
 /// How much of a function may be folded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -57,6 +58,8 @@ pub struct Options {
     pub roots: Option<Vec<Func>>,
     /// How much of each function may be folded.
     pub levels: PerEntity<Func, Level>,
+    /// The rewrites that each function gets beyond what is folded and dead.
+    pub rules: PerEntity<Func, Rules>,
     /// Check the IR after every step.
     pub verify_each: bool,
     /// Stop after so many steps (a pass on a function): to find the one that breaks a
@@ -121,7 +124,7 @@ impl Limit {
 }
 
 /// The passes, as a [`Step`] names them.
-pub const PASSES: [&str; 10] = [
+pub const PASSES: [&str; 11] = [
     "algebra",
     "fold",
     "thread_jumps",
@@ -132,6 +135,7 @@ pub const PASSES: [&str; 10] = [
     "dce",
     "coalesce",
     "merge_tails",
+    "checkpoints",
 ];
 
 /// A pass that has just run on a function, for who wants to watch.
@@ -293,10 +297,28 @@ impl Driver<'_> {
                 }
             }
             if !goes_on {
-                return Ok(());
+                return self.add_checkpoints();
             }
             facts = facts.again(&self.program, self.roots, &self.log.levels);
         }
+    }
+
+    /// Jumps in place of decided ones, where the verifier is short of them.
+    fn add_checkpoints(&mut self) -> Result<(), PassError> {
+        let mut decided: PerEntity<Func, usize> = PerEntity::with_default(0);
+        for event in &self.log.events {
+            if let Event::BranchDecided { func, .. } = event {
+                decided[*func] += 1;
+            }
+        }
+        for func in self.program.funcs.keys() {
+            let count = decided[func];
+            let cleans_up = self.log.levels[func].cleans_up();
+            if count > 0 && cleans_up && self.options.rules[func].contains(Rule::Checkpoints) {
+                self.step("checkpoints", func, |function| checkpoints::run(function, count))?;
+            }
+        }
+        Ok(())
     }
 
     /// What constants allow, with the rewrites of single instructions that need the same facts.
@@ -317,7 +339,8 @@ impl Driver<'_> {
     }
 
     fn fold_function(&mut self, facts: &Facts, func: Func) -> Result<(), PassError> {
-        let mut patch = Patch::collect(&self.program, facts, func);
+        let rules = self.options.rules[func];
+        let mut patch = Patch::collect(&self.program, facts, func, rules);
         if !patch.folds() && !self.log.changed[func] {
             return Ok(());
         }
@@ -332,10 +355,15 @@ impl Driver<'_> {
         }
         let mut replace = Vec::new();
         for &block in self.program.funcs[func].layout() {
-            replace.extend(algebra::collect(&self.program, facts, func, block));
-            replace.extend(store_immediate::collect(&self.program, facts, func, block));
+            replace.extend(algebra::collect(&self.program, facts, func, block, rules));
+            if rules.contains(Rule::StoreImmediate) {
+                replace.extend(store_immediate::collect(&self.program, facts, func, block));
+            }
         }
-        let threads = thread_jumps::collect(&self.program, facts, func);
+        let threads = match rules.contains(Rule::ThreadJumps) {
+            true => thread_jumps::collect(&self.program, facts, func),
+            false => Vec::new(),
+        };
         let events = patch.events.clone();
         self.step("algebra", func, |function| replace_all(function, replace))?;
         if self.step("fold", func, |function| patch.apply(function))? {
@@ -344,7 +372,7 @@ impl Driver<'_> {
             self.step("thread_jumps", func, |function| {
                 thread_jumps::apply(function, &threads);
             })?;
-            self.step("simplify_cfg", func, simplify_cfg::run)?;
+            self.simplify_cfg(func)?;
         }
         Ok(())
     }
@@ -380,6 +408,7 @@ impl Driver<'_> {
         arguments: &Arguments,
         func: Func,
     ) -> Result<(), PassError> {
+        let rules = self.options.rules[func];
         let mut accesses = Accesses::new(&self.program, facts, func);
         let mut live = Liveness::new(&self.program, &accesses, arguments, func);
         let commuted = commute::collect(&self.program, facts, &live, func);
@@ -390,7 +419,7 @@ impl Driver<'_> {
         }
         let original = &self.original.funcs[func];
         let moved = displacement::collect(&self.program, facts, &live, original, func);
-        if !moved.is_empty() {
+        if !moved.is_empty() && rules.contains(Rule::Displacement) {
             // Only addresses outside of frames have changed, and accesses go where they went.
             self.step("displacement", func, |function| replace_all(function, moved))?;
             live = Liveness::new(&self.program, &accesses, arguments, func);
@@ -399,7 +428,7 @@ impl Driver<'_> {
         let blocks = function.layout().iter();
         let copies: Vec<_> =
             blocks.flat_map(|&block| copy_propagation::collect(function, &live, block)).collect();
-        if !copies.is_empty() {
+        if !copies.is_empty() && rules.contains(Rule::CopyPropagation) {
             self.step("copy_propagation", func, |function| replace_all(function, copies))?;
             // Copies keep the facts, but not what is live.
             live = Liveness::new(&self.program, &accesses, arguments, func);
@@ -417,14 +446,23 @@ impl Driver<'_> {
 
     /// Merges blocks that are the same and simplifies what that leaves, until no block is merged.
     fn straighten(&mut self, func: Func) -> Result<(), PassError> {
+        let rules = self.options.rules[func];
         loop {
-            self.step("simplify_cfg", func, simplify_cfg::run)?;
+            self.simplify_cfg(func)?;
+            if !rules.contains(Rule::MergeTails) {
+                return Ok(());
+            }
             let before = self.program.funcs[func].edits();
             self.step("merge_tails", func, merge_tails::run)?;
             if self.program.funcs[func].edits() == before {
                 return Ok(());
             }
         }
+    }
+
+    fn simplify_cfg(&mut self, func: Func) -> Result<bool, PassError> {
+        let (original, rules) = (&self.original.funcs[func], self.options.rules[func]);
+        self.step("simplify_cfg", func, |function| simplify_cfg::run(function, original, rules))
     }
 
     /// Empties the functions that can no longer be entered, and could be before.

@@ -6,7 +6,6 @@
 //! takes a value for a number or for a pointer, is changed by hand. `BPFOLD_CASES` sets how many
 //! programs are damaged, `BPFOLD_SEED` the first of them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
-
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

@@ -13,10 +13,11 @@ use bpfold_passes::entity::{Block, Entity, Func, PerEntity};
 use bpfold_passes::ir::{Linkage, Program, verify};
 use bpfold_passes::opt::fold::{Event, Patch};
 use bpfold_passes::opt::{
-    algebra, coalesce, commute, copy_propagation, dce, displacement, merge_tails, replace_all,
-    simplify_cfg, store_immediate, thread_jumps,
+    algebra, checkpoints, coalesce, commute, copy_propagation, dce, displacement, merge_tails,
+    replace_all, simplify_cfg, store_immediate, thread_jumps,
 };
 use bpfold_passes::pass;
+use bpfold_passes::rules::Rules;
 use bpfold_passes::text::{self, Printer, ShowFacts};
 
 /// The line between the input and the expectation.
@@ -102,12 +103,18 @@ fn passes(names: &[&str], mut program: Program) -> Result<String, String> {
             let mut replace = Vec::new();
             match name {
                 "fold" => {
-                    let patch = Patch::collect(&program, &facts, func);
+                    let patch = Patch::collect(&program, &facts, func, Rules::default());
                     patch.apply(&mut program.funcs[func]);
                 }
                 "algebra" => {
                     for block in blocks {
-                        replace.extend(algebra::collect(&program, &facts, func, block));
+                        replace.extend(algebra::collect(
+                            &program,
+                            &facts,
+                            func,
+                            block,
+                            Rules::all(),
+                        ));
                     }
                 }
                 "store_immediate" => {
@@ -136,6 +143,7 @@ fn passes(names: &[&str], mut program: Program) -> Result<String, String> {
                     let moved = displacement::collect(&program, &facts, &live, original, func);
                     replace.extend(moved);
                 }
+                "checkpoints" => checkpoints::run(&mut program.funcs[func], usize::MAX),
                 "thread_jumps" => {
                     let threads = thread_jumps::collect(&program, &facts, func);
                     thread_jumps::apply(&mut program.funcs[func], &threads);
@@ -145,7 +153,10 @@ fn passes(names: &[&str], mut program: Program) -> Result<String, String> {
                     dce::apply(&mut program.funcs[func], &dead);
                 }
                 "merge_tails" => merge_tails::run(&mut program.funcs[func]),
-                "simplify_cfg" => simplify_cfg::run(&mut program.funcs[func]),
+                "simplify_cfg" => {
+                    let original = program.funcs[func].clone();
+                    simplify_cfg::run(&mut program.funcs[func], &original, Rules::default());
+                }
                 _ => return Err(format!("unknown pass {name:?}")),
             }
             replace_all(&mut program.funcs[func], replace);

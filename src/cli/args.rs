@@ -71,11 +71,23 @@ pub struct FoldArgs {
     /// Print each function after a pass changed it, to standard error
     #[arg(long, value_name = "PASS", value_parser = pass_names())]
     pub print_after: Vec<String>,
+    /// Try several ways to fold each program, and as it was, and keep the one that the running
+    /// kernel verifies with the fewest instructions. Needs root, and a build with the cargo
+    /// feature `kernel`
+    #[arg(long, value_name = "KERNEL", conflicts_with_all = ["bisect", "print_after"])]
+    pub verify_cost: Option<CostKernel>,
     /// Fail on warnings of this kind, and write no object; `all` for every kind
     #[arg(long, value_name = "WARNING", value_parser = warning_names())]
     pub deny: Vec<String>,
     #[command(flatten)]
     pub options: FoldOptions,
+}
+
+/// Which kernel is asked what programs cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CostKernel {
+    /// The running one
+    Host,
 }
 
 /// The warning that stands for every warning.

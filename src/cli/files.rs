@@ -76,3 +76,10 @@ pub fn json(value: &impl Serialize) -> String {
     text.push('\n');
     text
 }
+
+/// What libbpf names data maps after: the file's name up to the first dot.
+#[cfg(feature = "kernel")]
+pub fn map_prefix(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.split('.').next().unwrap_or_default().to_owned()
+}

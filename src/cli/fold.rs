@@ -7,24 +7,29 @@ use bpfold::passes::pass::Step;
 use bpfold::passes::text::Printer;
 use bpfold::{Fold, Object, Report};
 
-use super::args::{ALL_PASSES, ALL_WARNINGS, FoldArgs, FoldOptions, Format, Setting};
+use super::args::{ALL_PASSES, ALL_WARNINGS, CostKernel, FoldArgs, FoldOptions, Format, Setting};
 use super::error::CliError;
 use super::table::printable;
-use super::{files, kernel, summary};
+use super::{cost, files, kernel, summary};
 
 /// Runs the subcommand.
 pub fn run(args: &FoldArgs) -> Result<(), CliError> {
     let bytes = files::read(&args.object)?;
     let object = Object::parse(&bytes).map_err(CliError::object(&args.object))?;
     let fold = prepare(&object, &args.object, &args.options)?;
-    let mut steps = Steps::new(args);
-    let fold = fold.step_limit(args.bisect);
-    let folded = match steps.are_wanted() {
-        true => fold.run_watched(&mut |step| steps.see(step)),
-        false => fold.run(),
+    let folded = match args.verify_cost {
+        Some(CostKernel::Host) => cost::cheapest(&fold, &object, &args.object)?,
+        None => {
+            let mut steps = Steps::new(args);
+            let fold = fold.step_limit(args.bisect);
+            let folded = match steps.are_wanted() {
+                true => fold.run_watched(&mut |step| steps.see(step)),
+                false => fold.run(),
+            };
+            steps.finish();
+            folded.map_err(CliError::object(&args.object))?
+        }
     };
-    steps.finish();
-    let folded = folded.map_err(CliError::object(&args.object))?;
     check_denied(args, &folded.report)?;
     files::write(&args.output, &folded.bytes)?;
     let text = match args.format {

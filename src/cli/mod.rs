@@ -5,6 +5,11 @@
 //! of the output that goes away is no error.
 
 mod args;
+#[cfg(feature = "kernel")]
+mod cost;
+#[cfg(not(feature = "kernel"))]
+#[path = "cost_absent.rs"]
+mod cost;
 mod dump;
 mod error;
 mod files;

@@ -31,6 +31,7 @@ pub fn text(report: &Report, verbose: bool) -> String {
         let kind = if note.is_warning() { "warning" } else { "note" };
         out.line(&format!("{kind}: {note}"));
     }
+    out.cost(report);
     let (before, after) = (report.size_before, report.size_after);
     let change = match change(before, after).as_str() {
         "" => String::new(),
@@ -52,6 +53,21 @@ impl Summary {
     fn line(&mut self, line: &str) {
         self.text.push_str(&printable(line));
         self.text.push('\n');
+    }
+
+    /// What the verifier goes through, where several ways to fold were tried.
+    fn cost(&mut self, report: &Report) {
+        for cost in &report.cost {
+            let (before, after) = cost.verified;
+            let states = match cost.peak_states {
+                Some((before, after)) => format!(", {before} → {after} states at most"),
+                None => String::new(),
+            };
+            let (program, setting) = (&cost.program, &cost.setting);
+            self.line(&format!(
+                "{program}: {before} → {after} verified instructions{states} ({setting})"
+            ));
+        }
     }
 
     fn heading(&mut self, heading: &str) {

@@ -2,8 +2,9 @@
 
 use wildmatch::WildMatch;
 
-use super::Fold;
+use super::{Effort, Fold};
 use crate::kernel::core::CoreMode;
+use crate::passes::rules::Rules;
 use crate::prune::TailMap;
 use crate::variables::VariableError;
 use crate::{Error, Kernel, prune};
@@ -171,6 +172,20 @@ impl Fold<'_> {
     #[must_use]
     pub fn check(mut self, check: bool) -> Self {
         self.check = check;
+        self
+    }
+
+    /// Says which rewrites are done beyond what is folded, decided and dead.
+    #[must_use]
+    pub fn rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// Says it of the functions of a name, programs or subprograms.
+    #[must_use]
+    pub fn effort(mut self, function: &str, effort: Effort) -> Self {
+        self.efforts.insert(function.to_owned(), effort);
         self
     }
 

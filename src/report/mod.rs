@@ -50,6 +50,9 @@ pub struct Report {
     pub open: Vec<OpenVariable>,
     /// What the user should know besides.
     pub notes: Vec<Note>,
+    /// What programs cost the verifier; empty unless the kernel was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cost: Vec<CostReport>,
     /// Bytes of the file that was read.
     pub size_before: u64,
     /// Bytes of the file that was written.
@@ -58,6 +61,21 @@ pub struct Report {
     pub btf_before: u64,
     /// Bytes of .BTF in the file that was written.
     pub btf_after: u64,
+}
+
+/// What a program costs the verifier of a kernel that was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CostReport {
+    /// The program.
+    pub program: String,
+    /// Its section.
+    pub section: String,
+    /// How it was folded.
+    pub setting: String,
+    /// Instructions that the verifier goes through, before and after.
+    pub verified: (u32, u32),
+    /// States that it keeps at the same time, at most, before and after.
+    pub peak_states: Option<(u32, u32)>,
 }
 
 /// What kind of function it is.

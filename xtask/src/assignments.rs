@@ -112,18 +112,23 @@ fn max(row: &Row) -> String {
 impl Assignment {
     /// Gives the values to an object, those of `kernel` if they are meant.
     pub fn apply(&self, object: &Object, kernel: &Kernel) -> Result<Pair> {
+        let fold = self.prepare(object, kernel)?;
+        let original = fold.unfolded()?;
+        let folded = fold.run()?;
+        Ok(Pair { original, folded: folded.bytes, report: folded.report })
+    }
+
+    /// The fold of an object with the values.
+    pub fn prepare<'o>(&self, object: &'o Object, kernel: &Kernel) -> Result<Fold<'o>> {
         let mut fold = Fold::new(object)?;
         for (name, value) in &self.settings {
             fold = fold.set(name, value)?;
         }
         let fold = fold.freeze_all();
-        let fold = match self.kernel {
+        Ok(match self.kernel {
             Some(mode) => fold.kernel(kernel).core(mode),
             None => fold,
-        };
-        let original = fold.unfolded()?;
-        let folded = fold.run()?;
-        Ok(Pair { original, folded: folded.bytes, report: folded.report })
+        })
     }
 }
 

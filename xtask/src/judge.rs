@@ -60,13 +60,15 @@ fn compare(
     })
 }
 
-fn sizes(program: &ProgramVerdict) -> Option<Sizes> {
+/// The sizes and costs of a program, if it loads.
+pub fn sizes(program: &ProgramVerdict) -> Option<Sizes> {
     let loaded = program.loaded()?;
     Some(Sizes {
         instructions: loaded.instructions,
         xlated: loaded.xlated,
         jited: loaded.jited,
         verified: loaded.verified,
+        peak_states: loaded.peak_states.unwrap_or(0),
         verification_us: loaded.verification_us.unwrap_or(0),
         maps: loaded.maps,
     })

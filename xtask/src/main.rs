@@ -3,8 +3,10 @@
 //! kernels about a few, and `cargo xtask fetch` gets the objects and kernels. README.md beside the sources tells what they need and print.
 
 mod assignments;
+mod bound;
 mod carve;
 mod corpus;
+mod cost;
 mod debian;
 mod fetch;
 mod initramfs;
@@ -43,6 +45,7 @@ enum Command {
     RandomC(random_c::RandomCArguments),
     RandomInsts(random_insts::RandomInstsArguments),
     Reduce(reduce::ReduceArguments),
+    Cost(cost::CostArguments),
     /// Load objects in this process and print a line of JSON for each
     #[command(hide = true)]
     Load {
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Corpus(arguments) => corpus::run(&arguments),
         Command::Kernels(arguments) => kernels::run(&arguments),
+        Command::Cost(arguments) => cost::run(&arguments),
         Command::Fetch(arguments) => fetch::run(&arguments),
         Command::RandomC(arguments) => random_c::run(&arguments),
         Command::RandomInsts(arguments) => random_insts::run(&arguments),

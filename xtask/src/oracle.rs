@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 /// Packets that each program is run with.
 const PACKETS: u32 = 16;
 /// Counted up when verdicts are told in another way, so that kept ones are not used.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// What is asked of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

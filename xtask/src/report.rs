@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::bound;
 use crate::result::{
     AssignmentResult, Kind, ObjectResult, ProgramResult, Residual, ResidualEdge, Sizes,
 };
@@ -51,6 +52,13 @@ pub struct Totals {
     xlated_grown: usize,
     jited: (u64, u64),
     verified: (u64, u64),
+    /// Programs that need more verified instructions than the bound allows.
+    above: usize,
+    /// The largest ratio of verified instructions, and of which program.
+    worst: (f64, String),
+    /// Verified instructions of programs of which folding has changed the code.
+    changed: (u64, u64),
+    peak_states: (u64, u64),
     verification_us: (u64, u64),
     maps: (u64, u64),
     ratios: Vec<f64>,
@@ -103,13 +111,15 @@ pub fn totals(results: &[ObjectResult]) -> Totals {
     for result in results {
         totals.unreadable += usize::from(result.refused.contains_key("read"));
         totals.refused += result.refused.keys().filter(|name| *name != "read").count();
-        result.assignments.iter().for_each(|assignment| totals.assignment(assignment));
+        for assignment in &result.assignments {
+            totals.assignment(assignment, &result.object);
+        }
     }
     totals
 }
 
 impl Totals {
-    fn assignment(&mut self, assignment: &AssignmentResult) {
+    fn assignment(&mut self, assignment: &AssignmentResult, object: &str) {
         self.folds += 1;
         self.untried += usize::from(assignment.untried.is_some());
         if let Some((before, after)) = assignment.whole {
@@ -125,11 +135,11 @@ impl Totals {
             *self.notes.entry(kind.clone()).or_default() += count;
         }
         for program in &assignment.programs {
-            self.program(program, assignment);
+            self.program(program, assignment, object);
         }
     }
 
-    fn program(&mut self, program: &ProgramResult, assignment: &AssignmentResult) {
+    fn program(&mut self, program: &ProgramResult, assignment: &AssignmentResult, object: &str) {
         self.programs += 1;
         self.loaded.0 += usize::from(program.before.is_some());
         self.loaded.1 += usize::from(program.after.is_some());
@@ -143,8 +153,18 @@ impl Totals {
             add(&mut self.xlated, |sizes| sizes.xlated.into());
             add(&mut self.jited, |sizes| sizes.jited.into());
             add(&mut self.verified, |sizes| sizes.verified.into());
+            add(&mut self.peak_states, |sizes| sizes.peak_states.into());
             add(&mut self.verification_us, |sizes| sizes.verification_us);
             add(&mut self.maps, |sizes| sizes.maps.into());
+            if before.instructions != after.instructions || before.verified != after.verified {
+                add(&mut self.changed, |sizes| sizes.verified.into());
+            }
+            self.above += usize::from(bound::is_above(before.verified, after.verified));
+            let ratio = bound::ratio(before.verified, after.verified);
+            if ratio > self.worst.0 {
+                let place = format!("{object} {} {}", assignment.name, program.name);
+                self.worst = (ratio, format!("{place}: {} → {}", before.verified, after.verified));
+            }
             self.grown += usize::from(before.instructions < after.instructions);
             self.xlated_grown += usize::from(before.xlated < after.xlated);
             if assignment.branches > 0 && after.instructions < before.instructions {
@@ -159,9 +179,10 @@ impl Totals {
         }
     }
 
-    /// Nothing is lost, larger or different.
+    /// Nothing is lost, larger or different, and the verifier has no more to do.
     pub fn is_good(&self) -> bool {
-        self.lost + self.whole_lost + self.grown + self.xlated_grown + self.different == 0
+        let wrong = self.lost + self.whole_lost + self.grown + self.xlated_grown + self.different;
+        wrong + self.above == 0 && bound::is_sum_within(self.verified)
     }
 
     /// No function was left alone since it could not be proven.
@@ -200,6 +221,10 @@ impl Totals {
         );
         line("jited bytes", change(self.jited));
         line("verified instructions", change(self.verified));
+        line("  of programs that were changed", change(self.changed));
+        line("  programs above the bound", self.above.to_string());
+        line("  worst", format!("{:.3} {}", self.worst.0, self.worst.1));
+        line("peak states", change(self.peak_states));
         let us = self.verification_us;
         line("verification time in ms", change((us.0 / 1000, us.1 / 1000)));
         line("maps of programs", change(self.maps));
@@ -284,6 +309,10 @@ pub fn problems(result: &ObjectResult) -> Vec<String> {
                         problems.push(format!("{what} {place}: {before} → {after}"));
                     }
                 }
+                if bound::is_above(before.verified, after.verified) {
+                    let (before, after) = (before.verified, after.verified);
+                    problems.push(format!("COSTLIER {place}: {before} → {after}"));
+                }
             }
             if let Some(difference) = program.differences.first() {
                 let others = program.differences.len() - 1;
@@ -298,7 +327,7 @@ pub fn problems(result: &ObjectResult) -> Vec<String> {
 pub fn write_tables(out: &Path, results: &[ObjectResult]) -> Result<()> {
     let mut programs = String::from(
         "object\tassignment\tsection\tprogram\tinstructions\tafter\txlated\tafter\tjited\tafter\t\
-         verified\tafter\tverification_us\tafter\tmaps\tafter\truns\tdiffer\tunvisited\tfailure\n",
+         verified\tafter\tpeak_states\tafter\tverification_us\tafter\tmaps\tafter\truns\tdiffer\tunvisited\tfailure\n",
     );
     let mut residual = String::from(
         "kind\tobject\tassignment\tprogram\tfunction\tfrom\tto\tinstructions\tline\toperands\n",
@@ -315,7 +344,7 @@ pub fn write_tables(out: &Path, results: &[ObjectResult]) -> Result<()> {
                 };
                 writeln!(
                     programs,
-                    "{object}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
+                    "{object}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
                     assignment.name,
                     program.section,
                     program.name,
@@ -323,6 +352,7 @@ pub fn write_tables(out: &Path, results: &[ObjectResult]) -> Result<()> {
                     numbers(|sizes| sizes.xlated.into()),
                     numbers(|sizes| sizes.jited.into()),
                     numbers(|sizes| sizes.verified.into()),
+                    numbers(|sizes| sizes.peak_states.into()),
                     numbers(|sizes| sizes.verification_us),
                     numbers(|sizes| sizes.maps.into()),
                     program.runs,

@@ -76,6 +76,9 @@ pub struct Sizes {
     pub jited: u32,
     /// Instructions that the verifier went through.
     pub verified: u32,
+    /// States that the verifier kept at the same time; 0 if it does not tell.
+    #[serde(default)]
+    pub peak_states: u32,
     /// Microseconds of verification.
     pub verification_us: u64,
     /// Maps used.

@@ -13,9 +13,16 @@ use crate::analysis::value::Value;
 use crate::entity::{Block, Func, Inst};
 use crate::ir::{InstData, Op, Program};
 use crate::isa::{self, AluOp, Imm64, Operand, Reg, Size, Width};
+use crate::rules::{Rule, Rules};
 
 /// The replacements in one block: an instruction that sets a register to itself is dead.
-pub fn collect(program: &Program, facts: &Facts, func: Func, block: Block) -> Vec<(Inst, Op)> {
+pub fn collect(
+    program: &Program,
+    facts: &Facts,
+    func: Func,
+    block: Block,
+    rules: Rules,
+) -> Vec<(Inst, Op)> {
     let function = &program.funcs[func];
     let mut replace = Vec::new();
     let mut previous: Option<(Inst, Op, State)> = None;
@@ -24,13 +31,14 @@ pub fn collect(program: &Program, facts: &Facts, func: Func, block: Block) -> Ve
         if let Some((first, op, state)) = &previous
             && data.core.is_none()
             && is_shift_pair(op, &data.op, state)
+            && rules.contains(Rule::Extensions)
         {
             replace.push((*first, nothing(data.op)));
             replace.push((inst, nothing(data.op)));
             previous = None;
             return;
         }
-        match simplified(data, before) {
+        match simplified(data, before, rules) {
             Some(op) => {
                 replace.push((inst, op));
                 previous = None;
@@ -53,28 +61,33 @@ fn nothing(op: Op) -> Op {
     op.defs().iter().next().map_or(op, itself)
 }
 
-fn simplified(data: &InstData, before: &State) -> Option<Op> {
+fn simplified(data: &InstData, before: &State, rules: Rules) -> Option<Op> {
     if data.core.is_some() {
         return None;
     }
     match data.op {
-        Op::LdImm64 { dst, imm } if holds(before, dst, imm) => Some(itself(dst)),
+        Op::LdImm64 { dst, imm } if rules.contains(Rule::Held) && holds(before, dst, imm) => {
+            Some(itself(dst))
+        }
         Op::Mov { width: Width::W64, dst, src: Operand::Imm(imm) }
-            if !before.is_unsure(dst)
+            if rules.contains(Rule::Held)
+                && !before.is_unsure(dst)
                 && before.reg(dst).as_constant() == Some(i64::from(imm) as u64) =>
         {
             Some(itself(dst))
         }
         Op::Mov { width: Width::W32, dst, src: Operand::Imm(imm) }
-            if !before.is_unsure(dst)
+            if rules.contains(Rule::Held)
+                && !before.is_unsure(dst)
                 && before.reg(dst).as_constant() == Some(u64::from(imm as u32)) =>
         {
             Some(itself(dst))
         }
         Op::Alu { width, op, dst, src: Operand::Imm(imm) } => {
             let value = before.reg(dst);
-            let unchanged = is_identity(op, imm)
-                || matches!(value, Value::Number(n) if keeps(width, op, &n, imm))
+            let unchanged = rules.contains(Rule::Identities) && is_identity(op, imm)
+                || rules.contains(Rule::Masks)
+                    && matches!(value, Value::Number(n) if keeps(width, op, &n, imm))
                     && !before.is_unsure(dst);
             if !unchanged {
                 return None;
@@ -89,6 +102,7 @@ fn simplified(data: &InstData, before: &State) -> Option<Op> {
                 (Width::W32, _) => Some(Op::Mov { width: Width::W32, dst, src: Operand::Reg(dst) }),
             }
         }
+        Op::Mov { .. } | Op::MovSx { .. } if !rules.contains(Rule::Extensions) => None,
         Op::Mov { width: Width::W32, dst, src: Operand::Reg(src) } => match before.reg(src) {
             Value::Number(n) if is_zero_extended(&n) && !before.is_unsure(src) => {
                 Some(Op::Mov { width: Width::W64, dst, src: Operand::Reg(src) })

@@ -16,6 +16,7 @@ use crate::entity::{Block, Extern, Func, Inst, Section};
 use crate::ir::{Function, InstData, JumpTable, Op, Program};
 use crate::isa::{AluOp, Cond, Operand, Reg, Size, Width};
 use crate::opt::load_constant;
+use crate::rules::{Rule, Rules};
 
 /// Where a folded load read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +102,7 @@ impl Event {
 /// What is to be done to one function.
 #[derive(Debug, Default)]
 pub struct Patch {
+    rules: Rules,
     replace: Vec<(Inst, Op)>,
     /// Blocks that end in a decided jump, where they go, and what says to verifiers that know
     /// less what the jump would have told them.
@@ -117,11 +119,11 @@ pub struct Patch {
 
 impl Patch {
     /// What the facts allow to be folded in one function.
-    pub fn collect(program: &Program, facts: &Facts, func: Func) -> Patch {
+    pub fn collect(program: &Program, facts: &Facts, func: Func, rules: Rules) -> Patch {
         let function = &program.funcs[func];
         let none = |table: &JumpTable| vec![false; table.targets.len()];
         let selected = function.tables().iter().map(none).collect();
-        let mut patch = Patch { selected, ..Patch::default() };
+        let mut patch = Patch { selected, rules, ..Patch::default() };
         for &block in function.layout() {
             if facts.func(func).blocks[block].is_none() {
                 continue;
@@ -129,6 +131,7 @@ impl Patch {
             let mut last = None;
             let mut source = None;
             let mut selection = Selection::new(function, block);
+            let mut needed = false;
             let ends = facts.walk(program, func, block, |inst, at| match at {
                 At::Before(state) => {
                     last = Some(inst);
@@ -136,8 +139,9 @@ impl Patch {
                         selection.before(inst, state);
                     }
                     source = patch.before(program, func, block, inst, state);
+                    needed = is_unsure(function.op(inst), state);
                 }
-                At::After(state) => patch.after(program, func, inst, source, state),
+                At::After(state) => patch.after(program, func, inst, (source, needed), state),
             });
             if let (false, Some(last)) = (ends, last) {
                 patch.cut.push((block, last));
@@ -241,19 +245,26 @@ impl Patch {
             }
             _ => {}
         }
-        if let Some(op) = immediate_operand(data.op, state).filter(|op| *op != data.op) {
+        let rule = match data.op {
+            Op::Branch { .. } => Rule::Comparisons,
+            _ => Rule::Operands,
+        };
+        if self.rules.contains(rule)
+            && let Some(op) = immediate_operand(data.op, state).filter(|op| *op != data.op)
+        {
             self.replace.push((inst, op));
         }
         None
     }
 
-    /// What the result of an instruction allows. It is replaced last, and so in any case.
+    /// What the result of an instruction allows, if a rule says so or it is `needed`. It is
+    /// replaced last, and so in any case.
     fn after(
         &mut self,
         program: &Program,
         func: Func,
         inst: Inst,
-        source: Option<LoadSource>,
+        (source, needed): (Option<LoadSource>, bool),
         state: &State,
     ) {
         let data = program.funcs[func].inst(inst);
@@ -266,13 +277,20 @@ impl Patch {
             self.loads.push(inst);
             self.events.push(Event::LoadFolded { func, slot, source, size, value });
         }
-        if op != data.op {
+        let rule = match data.op {
+            Op::Load { .. } if source.is_none() => Some(Rule::FrameLoads),
+            Op::Mov { .. } | Op::MovSx { .. } => Some(Rule::Moves),
+            Op::Alu { .. } | Op::Neg { .. } | Op::Swap { .. } => Some(Rule::Results),
+            _ => None,
+        };
+        if op != data.op && (needed || rule.is_none_or(|rule| self.rules.contains(rule))) {
             self.replace.push((inst, op));
         }
     }
 
     /// Does it.
     pub fn apply(self, function: &mut Function) {
+        let keeps_jumps = self.rules.contains(Rule::KeepJumps);
         for (inst, op) in self.replace {
             function.replace(inst, op);
         }
@@ -281,6 +299,10 @@ impl Patch {
                 (Some(inst), Some(op)) => {
                     function.replace(inst, op);
                     function.set_next(block, Some(to));
+                }
+                (Some(inst), None) if keeps_jumps => {
+                    function.replace(inst, Op::Goto { target: to, long: false });
+                    function.set_next(block, None);
                 }
                 _ => function.replace_terminator(block, to),
             }
@@ -350,6 +372,12 @@ fn constant_result(data: &InstData, after: &State) -> Option<(Op, u64)> {
         return Some((data.op, value));
     }
     (may_grow || op.slots() <= data.op.slots()).then_some((op, value))
+}
+
+/// Whether an instruction reads a register of which verifiers may know less than its value. Its
+/// result is taken for known by all if it is constant, so it is written into the code.
+fn is_unsure(op: &Op, before: &State) -> bool {
+    op.uses().iter().any(|reg| before.is_unsure(reg))
 }
 
 fn load_source(before: &State, base: Reg, off: i16) -> Option<LoadSource> {

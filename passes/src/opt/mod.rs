@@ -2,6 +2,7 @@
 //! does it; [`crate::pass`] gives them their order.
 
 pub mod algebra;
+pub mod checkpoints;
 pub mod coalesce;
 pub mod commute;
 pub mod copy_propagation;

@@ -2,24 +2,33 @@
 //! way in and one way out go; blocks are laid out so that they fall through to each other.
 
 use crate::cfg::Cfg;
-use crate::entity::{Block, PerEntity};
+use crate::entity::{Block, Entity, Inst, PerEntity};
 use crate::ir::{Function, Op};
+use crate::rules::{Rule, Rules};
 
-/// Simplifies the control flow of one function.
-pub fn run(func: &mut Function) {
-    goto_to_fallthrough(func);
+/// Simplifies the control flow of one function, which was `original` before it was folded.
+pub fn run(func: &mut Function, original: &Function, rules: Rules) {
+    goto_to_fallthrough(func, |inst| rules.contains(Rule::KeepJumps) && is_decided(original, inst));
     skip_empty_blocks(func);
     drop_useless_branches(func);
     drop_unreachable(func);
     merge_chains(func);
-    lay_out(func);
+    if rules.contains(Rule::MoveBlocks) {
+        lay_out(func);
+    }
+}
+
+/// Whether an instruction was a conditional jump.
+fn is_decided(original: &Function, inst: Inst) -> bool {
+    inst.index() < original.inst_bound() && matches!(original.op(inst), Op::Branch { .. })
 }
 
 /// A `goto` at a block's end becomes a fallthrough; layout makes one up where it is needed.
-fn goto_to_fallthrough(func: &mut Function) {
+fn goto_to_fallthrough(func: &mut Function, stays: impl Fn(Inst) -> bool) {
     for block in func.layout().to_vec() {
         if let Some(inst) = func.terminator(block)
             && let Op::Goto { target, .. } = *func.op(inst)
+            && !(stays(inst) && func.block(block).insts.len() > 1)
         {
             func.replace_terminator(block, target);
         }

@@ -57,6 +57,13 @@ impl ProgramComparison {
         (self.before.loaded(), self.after.as_ref().and_then(Outcome::loaded))
     }
 
+    /// Verified instructions before and after, if there are more.
+    pub fn costlier(&self) -> Option<(u32, u32)> {
+        let (before, after) = self.loaded();
+        let (before, after) = (before?.verified, after?.verified);
+        (before < after).then_some((before, after))
+    }
+
     /// Whether it loaded and does not, or answers differently. A program that is no longer
     /// there has been dropped as unused.
     fn is_worse(&self) -> bool {

@@ -43,7 +43,7 @@ pub fn run(args: &VerifyArgs) -> Result<(), CliError> {
             Pair { original, folded }
         }
     };
-    let comparison = compare(&pair, &name(&args.object), packets.as_ref())?;
+    let comparison = compare(&pair, &files::map_prefix(&args.object), packets.as_ref())?;
     let text = match args.format {
         Format::Text => text::text(&comparison),
         Format::Json => files::json(&comparison),
@@ -79,12 +79,6 @@ fn folded_before(
     }
     let original = fold.unfolded().map_err(CliError::object(&args.object))?;
     Ok(Pair { original, folded })
-}
-
-/// What libbpf names data maps after: the file's name up to the first dot.
-fn name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.split('.').next().unwrap_or_default().to_owned()
 }
 
 fn compare(pair: &Pair, name: &str, packets: Option<&Packets>) -> Result<Comparison, CliError> {

@@ -17,6 +17,7 @@ pub fn text(comparison: &Comparison) -> String {
         ("VERDICT", Align::Left),
         ("INSTRUCTIONS", Align::Right),
         ("VERIFIED", Align::Right),
+        ("STATES", Align::Right),
         ("XLATED", Align::Right),
         ("JITED", Align::Right),
         ("MS", Align::Right),
@@ -45,6 +46,15 @@ pub fn text(comparison: &Comparison) -> String {
         if program.differences.len() > DIFFERENCES_SHOWN {
             let others = program.differences.len() - DIFFERENCES_SHOWN;
             line(format!("{} differs: {others} more", program.name));
+        }
+    }
+    for program in &comparison.programs {
+        if let Some((before, after)) = program.costlier() {
+            line(format!(
+                "{} takes the verifier more: {before} → {after} instructions; `fold --verify-cost \
+                 host` tries other ways to fold it",
+                program.name
+            ));
         }
     }
     for (when, whole) in [("before", &comparison.before), ("after", &comparison.after)] {
@@ -81,6 +91,7 @@ fn cells(program: &ProgramComparison) -> Vec<String> {
         verdict(program),
         number(|loaded| loaded.instructions),
         number(|loaded| loaded.verified),
+        change(program, states),
         number(|loaded| loaded.xlated),
         number(|loaded| loaded.jited),
         change(program, milliseconds),
@@ -95,6 +106,11 @@ fn verdict(program: &ProgramComparison) -> String {
     };
     let (before, after) = (word(&program.before), program.after.as_ref().map_or("dropped", word));
     both(before.to_owned(), after.to_owned())
+}
+
+/// States that the verifier kept at the same time, at most.
+fn states(loaded: &Loaded) -> String {
+    loaded.peak_states.map_or("?".to_owned(), |states| states.to_string())
 }
 
 fn milliseconds(loaded: &Loaded) -> String {
