@@ -17,7 +17,7 @@ use bpfold_kernel::ObjectVerdict;
 
 use crate::assignments::{self, Assignment};
 use crate::bound;
-use crate::corpus::guarded;
+use crate::trial::guarded;
 use crate::judge::sizes;
 use crate::objects;
 use crate::oracle::{Oracle, Question};
