@@ -20,8 +20,8 @@ struct Line<'a> {
     verdict: &'a ObjectVerdict,
 }
 
-/// Loads the objects that are named after the options `--unvisited` and `--run N` (packets),
-/// and writes a line of JSON for each to `out`.
+/// Loads the objects that are named after the options `--unvisited`, `--run N` (packets) and
+/// `--alone`, and writes a line of JSON for each to `out`.
 ///
 /// # Errors
 /// Options, files and rights, as a message.
@@ -31,10 +31,12 @@ pub fn run_command(
 ) -> Result<(), String> {
     let mut packets = None;
     let mut unvisited = false;
+    let mut alone = false;
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         match argument.to_str() {
             Some("--unvisited") => unvisited = true,
+            Some("--alone") => alone = true,
             Some("--run") => {
                 let count = arguments.next().and_then(|count| count.to_str()?.parse().ok());
                 let count = count.ok_or("--run needs a number of packets")?;
@@ -46,7 +48,7 @@ pub fn run_command(
                 let bytes = std::fs::read(path).map_err(|error| format!("{shown}: {error}"))?;
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 let name = name.split('.').next().unwrap_or_default();
-                let options = Options { unvisited, run: packets.as_ref(), alone: false };
+                let options = Options { unvisited, alone, run: packets.as_ref() };
                 let verdict = load(&bytes, name, options).map_err(|error| error.to_string())?;
                 let line = Line { object: &shown, verdict: &verdict };
                 let line = serde_json::to_string(&line).map_err(|error| error.to_string())?;

@@ -25,6 +25,8 @@ pub enum Question {
     Load,
     /// The verdict and what programs answer to packets; the number tells repetitions apart.
     Run(u32),
+    /// The same, each program loaded without the others.
+    RunAlone(u32),
     /// The verdict and what the verifier never visits.
     Unvisited,
 }
@@ -34,6 +36,7 @@ impl Question {
         match self {
             Question::Load => "load".to_owned(),
             Question::Run(repetition) => format!("run-{PACKETS}-{repetition}"),
+            Question::RunAlone(repetition) => format!("alone-{PACKETS}-{repetition}"),
             Question::Unvisited => "unvisited".to_owned(),
         }
     }
@@ -42,6 +45,9 @@ impl Question {
         match self {
             Question::Load => Vec::new(),
             Question::Run(_) => vec!["--run".to_owned(), PACKETS.to_string()],
+            Question::RunAlone(_) => {
+                vec!["--alone".to_owned(), "--run".to_owned(), PACKETS.to_string()]
+            }
             Question::Unvisited => vec!["--unvisited".to_owned()],
         }
     }

@@ -93,7 +93,7 @@ impl Trial<'_> {
     ) -> Result<AssignmentResult> {
         let mut result = unjudged(assignment, &pair.report, fold_ms)?;
         let before = self.ask(&pair.original, name)?;
-        let after = self.ask(&pair.folded, name)?;
+        let mut after = self.ask(&pair.folded, name)?;
         for (when, verdict) in [("before", &before), ("after", &after)] {
             if let Some(failure) = &verdict.whole
                 && matches!(failure.class, FailureClass::TimedOut | FailureClass::Died)
@@ -102,13 +102,20 @@ impl Trial<'_> {
                 return Ok(result);
             }
         }
+        // Programs find in their maps what others left there, which are not there where the
+        // object does not load whole.
+        let alone = self.runs && before.whole.is_some() && after.whole.is_none();
+        if alone {
+            let verdict = self.oracle.ask(&pair.folded, name, Question::RunAlone(0))?;
+            after.programs = verdict.programs;
+        }
         let mut residual = match assignment.name {
             "stored" | "kernel" if self.residual => {
                 residual::classify(&self.oracle.ask(&pair.folded, name, Question::Unvisited)?)
             }
             _ => BTreeMap::new(),
         };
-        let runs = Runs { oracle: self.oracle, pair, name };
+        let runs = Runs { oracle: self.oracle, pair, name, alone };
         judge(
             &mut result,
             (&before, &after),
@@ -138,6 +145,8 @@ struct Runs<'a> {
     oracle: &'a Oracle,
     pair: &'a Pair,
     name: &'a str,
+    /// Programs of the folded object are loaded without the others.
+    alone: bool,
 }
 
 impl Runs<'_> {
@@ -177,14 +186,18 @@ impl Runs<'_> {
         mut known: Vec<ProgramRun>,
         found: Vec<String>,
     ) -> Result<Vec<String>> {
-        let run = |bytes: &[u8], repetition: u32| -> Result<Option<ProgramRun>> {
-            let again = self.oracle.ask(bytes, self.name, Question::Run(repetition))?;
+        let run = |bytes: &[u8], question| -> Result<Option<ProgramRun>> {
+            let again = self.oracle.ask(bytes, self.name, question)?;
             let again = again.program(&program.section, &program.name);
             Ok(again.and_then(|program| program.run.clone()))
         };
         for repetition in RUNS_TO_CONFIRM..2 * RUNS_TO_CONFIRM {
-            let folded = run(&self.pair.folded, repetition)?;
-            known.extend(run(&self.pair.original, repetition)?);
+            let question = match self.alone {
+                true => Question::RunAlone(repetition),
+                false => Question::Run(repetition),
+            };
+            let folded = run(&self.pair.folded, question)?;
+            known.extend(run(&self.pair.original, Question::Run(repetition))?);
             let known: Vec<&ProgramRun> = known.iter().collect();
             if folded.is_some_and(|folded| differences(&known, &folded).is_empty()) {
                 return Ok(Vec::new());
