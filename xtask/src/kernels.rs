@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::assignments::{self, Pair};
 use crate::judge::judge;
-use crate::machine::Machine;
+use crate::machine::{Machine, Settings};
 use crate::objects;
 use crate::report;
 use crate::result::{AssignmentResult, ObjectResult};
@@ -22,6 +22,8 @@ use crate::trial::{guarded, unjudged};
 /// Loads of the original and of the folded object in a machine. What differs then is asked once
 /// more.
 const ROUND: Round = Round { originals: 2, folded: 1 };
+/// Where programs are loaded only.
+const LOADS: Round = Round { originals: 1, folded: 1 };
 /// Enough to tell what differs by itself from what folding did.
 const CONFIRMATION: Round = Round { originals: 8, folded: 8 };
 
@@ -50,6 +52,13 @@ pub struct KernelsArguments {
     /// Only these assignments: stored, flipped, zero, one, minus-one, max, kernel, core
     #[arg(long, value_name = "NAME", default_values = ["stored", "flipped", "kernel", "core"])]
     pub assignment: Vec<String>,
+    /// Only objects with programs that are attached to functions, security hooks, typed
+    /// tracepoints or iterators (fentry, fexit, fmod_ret, lsm, tp_btf, iter)
+    #[arg(long)]
+    pub attached: bool,
+    /// Leave test runs out
+    #[arg(long)]
+    pub no_run: bool,
     /// Where results go
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -71,7 +80,11 @@ pub fn run(arguments: &KernelsArguments) -> Result<bool> {
     let loader = build_loader(&root)?;
     let examples = vec![root.join("examples")];
     let dirs = if arguments.dirs.is_empty() { &examples } else { &arguments.dirs };
-    let objects = sample(objects::find(dirs), arguments.sample);
+    let mut objects = objects::find(dirs);
+    if arguments.attached {
+        objects.retain(|path| is_attached(path));
+    }
+    let objects = sample(objects, arguments.sample);
     anyhow::ensure!(!objects.is_empty(), "no objects in {dirs:?}");
     let images: Vec<PathBuf> = arguments.images.iter().flat_map(|path| images(path)).collect();
     anyhow::ensure!(!images.is_empty(), "no kernels in {:?}", arguments.images);
@@ -115,6 +128,17 @@ fn sample(objects: Vec<PathBuf>, count: usize) -> Vec<PathBuf> {
     let all = objects.len();
     let is_taken = |at: usize| all <= count || at * count / all != (at + 1) * count / all;
     objects.into_iter().enumerate().filter(|(at, _)| is_taken(*at)).map(|(_, path)| path).collect()
+}
+
+/// Whether an object has programs of kinds that are attached to parts of the kernel.
+fn is_attached(path: &Path) -> bool {
+    let is_one = |kind: &str| report::ATTACHED.contains(&kind);
+    let sections = |bytes: &[u8]| -> Result<bool> {
+        let object = Object::parse(bytes)?;
+        let mut names = object.elf().sections.values().map(|section| &section.name);
+        Ok(names.any(|name| is_one(report::kind_of(&String::from_utf8_lossy(name)))))
+    };
+    fs::read(path).is_ok_and(|bytes| guarded(|| sections(&bytes)).unwrap_or(false))
 }
 
 fn images(path: &Path) -> Vec<PathBuf> {
@@ -199,7 +223,8 @@ impl Matrix<'_> {
                 }
             })?);
         }
-        let found = self.ask(machine, &folds.iter().collect::<Vec<_>>(), ROUND)?;
+        let round = if self.arguments.no_run { LOADS } else { ROUND };
+        let found = self.ask(machine, &folds.iter().collect::<Vec<_>>(), round)?;
         let differs = |judged: &AssignmentResult| {
             judged.programs.iter().any(|program| !program.differences.is_empty())
         };
@@ -242,8 +267,12 @@ impl Matrix<'_> {
             add("original", round.originals, &fold.pair.original);
             add("folded", round.folded, &fold.pair.folded);
         }
-        let limit = Duration::from_secs(self.arguments.limit);
-        let run = || machine.run(self.loader, &files, self.arguments.memory, limit);
+        let settings = Settings {
+            memory: self.arguments.memory,
+            limit: Duration::from_secs(self.arguments.limit),
+            runs: !self.arguments.no_run,
+        };
+        let run = || machine.run(self.loader, &files, settings);
         // Where the host is busy a kernel can find its emulated timer not to work, and stop.
         let lines = run().or_else(|_| run())?;
         let mut verdicts: BTreeMap<String, ObjectVerdict> = BTreeMap::new();

@@ -21,13 +21,24 @@ mount -t bpf b /sys/fs/bpf; mount -t tracefs t /sys/kernel/tracing
 ip link set lo up; ulimit -l unlimited
 stty -F /dev/ttyS1 raw -echo
 cd /objects
-for objects in *; do timeout LIMIT /bin/loader --run PACKETS $objects/*/*; done | gzip -1 > /dev/ttyS1
+for objects in *; do timeout LIMIT /bin/loader OPTIONS $objects/*/*; done | gzip -1 > /dev/ttyS1
 sync; sleep 0.2; poweroff -f
 ";
 /// Seconds that the loader may take for the objects of one directory.
-const LIMIT: u32 = 60;
+const LIMIT: u32 = 120;
 /// Packets that each program is run with.
 const PACKETS: u32 = 8;
+
+/// How a machine is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Memory in MiB.
+    pub memory: u32,
+    /// A machine that takes longer is stopped.
+    pub limit: Duration,
+    /// Programs are run, too.
+    pub runs: bool,
+}
 
 /// A kernel that can be started.
 pub struct Machine {
@@ -58,23 +69,21 @@ impl Machine {
     }
 
     /// Starts the kernel with files below `/objects`, each in a directory in a directory of
-    /// its own, and gives the lines that the loader prints. A machine that takes longer than
-    /// `limit` is stopped.
+    /// its own, and gives the lines that the loader prints.
     pub fn run(
         &self,
         loader: &Path,
         objects: &[(String, Vec<u8>)],
-        memory: u32,
-        limit: Duration,
+        settings: Settings,
     ) -> Result<Vec<String>> {
         let work = tempfile::tempdir()?;
         let archive = work.path().join("initramfs");
-        fs::write(&archive, root(loader, objects)?)?;
+        fs::write(&archive, root(loader, objects, settings.runs)?)?;
         let (console, results) = (work.path().join("console"), work.path().join("results"));
         let serial = |path: &Path| format!("file:{}", path.display());
         let mut machine = Command::new("qemu-system-x86_64")
             .args(["-accel", "tcg", "-cpu", "max", "-smp", "1", "-nodefaults", "-no-reboot"])
-            .args(["-display", "none", "-m", &memory.to_string()])
+            .args(["-display", "none", "-m", &settings.memory.to_string()])
             .args(["-append", "console=ttyS0 panic=-1 quiet"])
             .arg("-kernel")
             .arg(&self.image)
@@ -84,7 +93,7 @@ impl Machine {
             .stdin(Stdio::null())
             .spawn()
             .context("qemu-system-x86_64 cannot be started: on Debian install qemu-system-x86")?;
-        let status = wait(&mut machine, limit)?;
+        let status = wait(&mut machine, settings.limit)?;
         let lines = BufReader::new(GzDecoder::new(BufReader::new(File::open(&results)?))).lines();
         // The machine may have been stopped or have died: what has come counts.
         let lines: Vec<String> = lines.map_while(Result::ok).collect();
@@ -106,7 +115,7 @@ fn banner(image: &[u8]) -> Option<String> {
     String::from_utf8(text.get(..end)?.to_vec()).ok()
 }
 
-fn root(loader: &Path, objects: &[(String, Vec<u8>)]) -> Result<Vec<u8>> {
+fn root(loader: &Path, objects: &[(String, Vec<u8>)], runs: bool) -> Result<Vec<u8>> {
     let mut archive = Initramfs::default();
     for directory in ["bin", "dev", "proc", "sys", "tmp", "objects"] {
         archive.directory(directory);
@@ -114,7 +123,8 @@ fn root(loader: &Path, objects: &[(String, Vec<u8>)]) -> Result<Vec<u8>> {
     let busybox = fs::read("/bin/busybox").context("/bin/busybox: install busybox-static")?;
     archive.file("bin/busybox", &busybox);
     archive.file("bin/loader", &fs::read(loader)?);
-    let init = INIT.replace("LIMIT", &LIMIT.to_string()).replace("PACKETS", &PACKETS.to_string());
+    let options = if runs { format!("--run {PACKETS}") } else { String::new() };
+    let init = INIT.replace("LIMIT", &LIMIT.to_string()).replace("OPTIONS", &options);
     archive.file("init", init.as_bytes());
     let mut known: Vec<String> = Vec::new();
     for (path, bytes) in objects {

@@ -30,6 +30,19 @@ pub fn write(path: &Path, results: &[ObjectResult]) -> Result<()> {
     fs::write(path, text).with_context(|| format!("{}: cannot write", path.display()))
 }
 
+/// Kinds of programs that are attached to functions, hooks, tracepoints and iterators of the
+/// kernel. Policies can forbid them, and all of them are given pointers to its structures.
+pub const ATTACHED: &[&str] =
+    &["fentry", "fexit", "fmod_ret", "lsm", "lsm_cgroup", "tp_btf", "iter"];
+
+/// The kind of a program by its section: what is before the slash, without the marks for
+/// programs that are not loaded by default and for those that may sleep.
+pub fn kind_of(section: &str) -> &str {
+    let section = section.trim_start_matches('?');
+    let kind = section.split('/').next().unwrap_or(section);
+    kind.trim_end_matches(".s")
+}
+
 /// Numbers that add up.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
@@ -46,6 +59,8 @@ pub struct Totals {
     proof: (usize, usize),
     loaded: (usize, usize),
     lost: usize,
+    /// Programs by kind: all, those that load before and after, and those that are lost.
+    kinds: BTreeMap<String, [usize; 4]>,
     instructions: (u64, u64),
     grown: usize,
     xlated: (u64, u64),
@@ -144,6 +159,11 @@ impl Totals {
         self.loaded.0 += usize::from(program.before.is_some());
         self.loaded.1 += usize::from(program.after.is_some());
         self.lost += usize::from(is_lost(program));
+        let kind = self.kinds.entry(kind_of(&program.section).to_owned()).or_default();
+        kind[0] += 1;
+        kind[1] += usize::from(program.before.is_some());
+        kind[2] += usize::from(program.after.is_some());
+        kind[3] += usize::from(is_lost(program));
         if let (Some(before), Some(after)) = (program.before, program.after) {
             let add = |sum: &mut (u64, u64), part: fn(&Sizes) -> u64| {
                 sum.0 += part(&before);
@@ -211,6 +231,11 @@ impl Totals {
         line("  dropped, since nothing enters them", self.dropped.to_string());
         line("  load", format!("{} → {}", self.loaded.0, self.loaded.1));
         line("  regressions", format!("{} (and {} objects)", self.lost, self.whole_lost));
+        for (kind, [tried, before, after, lost]) in
+            self.kinds.iter().filter(|(kind, _)| ATTACHED.contains(&kind.as_str()))
+        {
+            line(&format!("  {kind}"), format!("{tried}, load {before} → {after}, lost {lost}"));
+        }
         line("instructions", change(self.instructions));
         line("  programs that grew", self.grown.to_string());
         line("xlated instructions", change(self.xlated));
