@@ -13,8 +13,7 @@ struct file {
 	struct inode *f_inode;
 };
 struct mm_struct {
-	int map_count;
-	unsigned long task_size;
+	unsigned long task_size, def_flags;
 	struct file *exe_file;
 };
 struct fdtable {
@@ -22,7 +21,7 @@ struct fdtable {
 };
 struct files_struct {
 	struct fdtable *fdt;
-	unsigned int next_fd;
+	bool resize_in_progress;
 };
 struct fs_struct {
 	int umask;
@@ -45,7 +44,6 @@ struct cgroup {
 };
 struct css_set {
 	struct cgroup *dfl_cgrp;
-	int nr_tasks;
 };
 struct task_struct {
 	int prio, static_prio, exit_state, exit_code, nr_cpus_allowed, policy;

@@ -9,8 +9,9 @@ struct Structure {
     pointers: &'static [(&'static str, &'static str)],
 }
 
-/// The structures of `kernel.h` and their members. What a member holds is mostly the same each
-/// time that an object is loaded by a process of its own.
+/// The structures of `kernel.h` and their members. What a member holds is the same each time that
+/// an object is loaded by a process of its own, also if the object has fewer maps: so neither
+/// the next file descriptor nor the number of mappings is here.
 const STRUCTURES: &[Structure] = &[
     Structure {
         name: "task_struct",
@@ -31,7 +32,7 @@ const STRUCTURES: &[Structure] = &[
     },
     Structure {
         name: "mm_struct",
-        numbers: &["task_size", "map_count"],
+        numbers: &["task_size", "def_flags"],
         pointers: &[("exe_file", "file")],
     },
     Structure { name: "file", numbers: &["f_flags"], pointers: &[("f_inode", "inode")] },
@@ -41,7 +42,11 @@ const STRUCTURES: &[Structure] = &[
         pointers: &[("i_sb", "super_block")],
     },
     Structure { name: "super_block", numbers: &["s_magic", "s_blocksize_bits"], pointers: &[] },
-    Structure { name: "files_struct", numbers: &["next_fd"], pointers: &[("fdt", "fdtable")] },
+    Structure {
+        name: "files_struct",
+        numbers: &["resize_in_progress"],
+        pointers: &[("fdt", "fdtable")],
+    },
     Structure { name: "fdtable", numbers: &["max_fds"], pointers: &[] },
     Structure { name: "fs_struct", numbers: &["umask", "in_exec"], pointers: &[] },
     Structure { name: "signal_struct", numbers: &["nr_threads", "flags"], pointers: &[] },
@@ -55,7 +60,7 @@ const STRUCTURES: &[Structure] = &[
         numbers: &["level"],
         pointers: &[("parent", "pid_namespace")],
     },
-    Structure { name: "css_set", numbers: &["nr_tasks"], pointers: &[("dfl_cgrp", "cgroup")] },
+    Structure { name: "css_set", numbers: &[], pointers: &[("dfl_cgrp", "cgroup")] },
     Structure { name: "cgroup", numbers: &["level", "max_depth"], pointers: &[] },
     Structure { name: "bpf_sock", numbers: &["family", "mark", "protocol"], pointers: &[] },
 ];
