@@ -1,6 +1,8 @@
 //! Commands of the project that are no tests: `cargo xtask corpus` folds many objects and asks
 //! the running kernel what it makes of them before and after, `cargo xtask kernels` asks many
-//! kernels about a few, and `cargo xtask fetch` gets the objects and kernels. README.md beside the sources tells what they need and print.
+//! kernels about a few, and `cargo xtask fetch` gets the objects and kernels. `random-c` and
+//! `random-insts` make programs themselves, and `reduce` makes those small that are not proven.
+//! README.md beside the sources tells what they need and print.
 
 mod assignments;
 mod bound;
