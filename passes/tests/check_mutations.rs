@@ -5,9 +5,9 @@
 //! ever differ, the checker has missed a miscompile. What no run can tell, whether the verifier
 //! takes a value for a number or for a pointer, is changed by hand. `BPFOLD_CASES` sets how many
 //! programs are damaged, `BPFOLD_SEED` the first of them.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stdout,
     reason = "helpers of tests fail by panicking and tell what they counted"
 )]

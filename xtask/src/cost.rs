@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -17,11 +17,11 @@ use bpfold_kernel::ObjectVerdict;
 
 use crate::assignments::{self, Assignment};
 use crate::bound;
-use crate::trial::guarded;
 use crate::judge::sizes;
 use crate::objects;
 use crate::oracle::{Oracle, Question};
 use crate::result::Sizes;
+use crate::trial::guarded;
 
 /// Measure what each rule of the passes costs or saves the verifier of the running kernel
 ///
@@ -128,7 +128,7 @@ struct Cost<'a> {
 }
 
 impl Cost<'_> {
-    fn object(&self, path: &PathBuf, sums: &mut [Sum]) -> Result<()> {
+    fn object(&self, path: &Path, sums: &mut [Sum]) -> Result<()> {
         let object = Object::parse(&fs::read(path)?)?;
         for assignment in assignments::of(&object)? {
             if self.arguments.assignment.iter().any(|name| name == assignment.name) {
@@ -140,7 +140,7 @@ impl Cost<'_> {
 
     fn assignment(
         &self,
-        path: &PathBuf,
+        path: &Path,
         object: &Object,
         assignment: &Assignment,
         sums: &mut [Sum],
