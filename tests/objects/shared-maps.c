@@ -10,7 +10,7 @@ struct __sk_buff {
 };
 
 static void *(*map_lookup_elem)(void *map, const void *key) = (void *)1;
-const volatile __u32 beyond = 0;
+static const volatile __u32 beyond SEC(".rodata") = 0;
 
 struct {
 	__uint(type, 2);
