@@ -279,7 +279,9 @@ fn all_shown(lifted: &Lifted) -> Vec<(String, Vec<Shown>)> {
 fn delete_and_lift_again(object: &Object, every: u32) -> Result<(), String> {
     let mut edited = object.lifted().clone();
     let mut count = 0;
-    for function in edited.program.funcs.values_mut() {
+    // Without the load from its table a function with one is not understood.
+    let no_table = |function: &&mut Function| function.tables().is_empty();
+    for function in edited.program.funcs.values_mut().filter(no_table) {
         for block in function.layout().to_vec() {
             function.retain_insts(block, |_, data| {
                 count += 1;

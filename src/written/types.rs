@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Check, Mismatch, Pairing};
 use crate::Object;
 use crate::btf::{Btf, CoreRelo, DataSec, Kind, Linkage, SecVar, StrOff, TypeId};
-use crate::elf::ElfObject;
+use crate::elf::{ElfObject, SymbolKind};
 
 /// The types of the old and the new object.
 pub(super) struct Types<'t> {
@@ -212,7 +212,9 @@ fn check_symbols(
         let section = symbol.section().and_then(|index| pairing.new.elf().sections.get(index));
         let Some(section) = section else { continue };
         let var = (section.name.as_slice(), symbol.name.as_slice());
-        let is_one = named.get(var.1) == Some(&1);
+        // Loaders look for no others (libbpf's `find_elf_var_offset`).
+        let is_variable = matches!(symbol.kind, SymbolKind::Object | SymbolKind::None);
+        let is_one = is_variable && named.get(var.1) == Some(&1);
         if !symbol.name.is_empty() && is_one && before.contains(&var) && !after.contains(&var) {
             let name = String::from_utf8_lossy(&section.name);
             return Err(Mismatch::new(name, Some(symbol.value), "a symbol has lost its VAR"));
