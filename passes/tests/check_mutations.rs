@@ -747,10 +747,10 @@ const OTHERS: &[KindChange] = &[
         proven: false,
     },
     KindChange {
-        text: "r6 = *(u64 *)(r1 + 0)\n r7 = 1\n r1 = r6\n if r6 != 0 goto L\n r2 = 0\n r0 = r1\n \
-               r0 -= r2\n exit\n",
-        line: "r0 -= r2",
-        change: Some("r0 -= r6"),
+        text: "r6 = *(u64 *)(r1 + 0)\n r7 = 1\n r1 = r6\n if r6 != 0 goto L\n r2 = 0\n r1 -= r2\n \
+               call report\n",
+        line: "r1 -= r2",
+        change: Some("r1 -= r6"),
         proven: false,
     },
 ];

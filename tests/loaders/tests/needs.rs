@@ -88,7 +88,8 @@ fn cilium_loads_what_it_loaded() {
         Err(error) => return leave_out("loading with cilium/ebpf", &error),
     };
     let path = dir.path().join("object.o");
-    compare("cilium/ebpf", 2, |file| {
+    // Debian's 0.9.1 reads only `replaced.o` of these.
+    compare("cilium/ebpf", 1, |file| {
         std::fs::write(&path, file).unwrap();
         cilium::verdicts(&program, &path)
     });
