@@ -3,7 +3,8 @@
 //! Programs read clocks, random numbers and addresses. So the original is run more than once,
 //! and only what was the same each time is compared with the folded object's answer.
 
-use crate::run::{MapContents, ProgramRun};
+use crate::maps::MapContents;
+use crate::run::ProgramRun;
 
 /// What differs between `after` and all of `before`; nothing if it is within what differs among
 /// the latter.
@@ -80,7 +81,8 @@ fn contents(known: &[&MapContents], after: &MapContents) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::run::{MapContents, ProgramRun, Ran};
+    use crate::maps::MapContents;
+    use crate::run::{ProgramRun, Ran};
 
     use super::differences;
 

@@ -1,9 +1,9 @@
 //! Maps: what a loader would set before loading, and what is in them afterwards.
 
 use libbpf_sys as sys;
+use serde::{Deserialize, Serialize};
 
 use crate::libbpf::{Object, text};
-use crate::run::MapContents;
 
 /// Entries of a map that are read at most.
 const ENTRY_LIMIT: usize = 512;
@@ -13,6 +13,15 @@ const BYTE_LIMIT: usize = 1 << 16;
 const STACK_TRACE_SIZE: u32 = 127 * 8;
 /// Size of a ring buffer whose object leaves it to the loader.
 const RING_SIZE: u32 = 4096;
+
+/// What is in a map.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MapContents {
+    /// The map's name.
+    pub name: String,
+    /// Keys and values, in the order of the keys.
+    pub entries: Vec<(Vec<u8>, Vec<u8>)>,
+}
 
 /// Completes map definitions that leave sizes to the program that loads them.
 pub fn complete(object: &mut Object) {

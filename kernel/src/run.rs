@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::inputs::Packets;
 use crate::libbpf::{Errno, Object, ProgramIndex, bytes_ptr, last_error};
-use crate::maps;
+use crate::maps::{self, MapContents};
 
 /// What a program may make a packet grow to, in bytes.
 const OUTPUT_SIZE: usize = 1 << 14;
@@ -50,15 +50,6 @@ pub struct Ran {
     pub data: Vec<u8>,
     /// The context afterwards, if the program type has one to give.
     pub context: Vec<u8>,
-}
-
-/// What is in a map.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MapContents {
-    /// The map's name.
-    pub name: String,
-    /// Keys and values, in the order of the keys.
-    pub entries: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 /// Bytes of `struct __sk_buff` (include/uapi/linux/bpf.h).

@@ -53,7 +53,7 @@ pub struct CorpusArguments {
 
 /// Runs the command; false if something got worse.
 pub fn run(arguments: &CorpusArguments) -> Result<bool> {
-    let cache = arguments.cache.clone().unwrap_or_else(crate::cache_dir);
+    let cache = arguments.cache.clone().unwrap_or_else(crate::cache::dir);
     let out = arguments.out.clone().unwrap_or_else(|| cache.join("corpus-results"));
     fs::create_dir_all(&out).with_context(|| format!("{}: cannot create", out.display()))?;
     let objects_dir = cache.join("objects");

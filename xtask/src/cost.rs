@@ -72,7 +72,7 @@ struct Sum {
 
 /// Runs the command.
 pub fn run(arguments: &CostArguments) -> Result<bool> {
-    let cache = arguments.cache.clone().unwrap_or_else(crate::cache_dir);
+    let cache = arguments.cache.clone().unwrap_or_else(crate::cache::dir);
     let dirs = match arguments.dirs.is_empty() {
         true => vec![cache.join("objects")],
         false => arguments.dirs.clone(),

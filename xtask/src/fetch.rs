@@ -68,7 +68,7 @@ pub struct FetchArguments {
 
 /// Runs the command; true, since what cannot be had is left out.
 pub fn run(arguments: &FetchArguments) -> Result<bool> {
-    let cache = arguments.cache.clone().unwrap_or_else(crate::cache_dir);
+    let cache = arguments.cache.clone().unwrap_or_else(crate::cache::dir);
     if !arguments.no_packages {
         for (suite, packages) in PACKAGES {
             match Suite::new(suite, &cache) {

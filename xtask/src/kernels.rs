@@ -75,7 +75,7 @@ pub struct KernelsArguments {
 
 /// Runs the command; false if something got worse.
 pub fn run(arguments: &KernelsArguments) -> Result<bool> {
-    let out = arguments.out.clone().unwrap_or_else(|| crate::cache_dir().join("kernels-results"));
+    let out = arguments.out.clone().unwrap_or_else(|| crate::cache::dir().join("kernels-results"));
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let loader = build_loader(&root)?;
     let examples = vec![root.join("examples")];
@@ -153,7 +153,7 @@ fn images(path: &Path) -> Vec<PathBuf> {
 /// The loader as one file that needs no libraries.
 fn build_loader(root: &Path) -> Result<PathBuf> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let dir = crate::cache_dir().join("loader");
+    let dir = crate::cache::dir().join("loader");
     // The directory of the system's libraries would bring the system's libbpf along.
     let libraries = dir.join("libraries");
     fs::create_dir_all(&libraries)?;

@@ -6,6 +6,7 @@
 
 mod assignments;
 mod bound;
+mod cache;
 mod carve;
 mod corpus;
 mod cost;
@@ -27,7 +28,6 @@ mod trial;
 mod work;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -79,11 +79,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Where objects, verdicts and results are kept: outside of the repository.
-fn cache_dir() -> PathBuf {
-    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
-    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
-    base.unwrap_or_else(std::env::temp_dir).join("bpfold")
 }

@@ -72,7 +72,7 @@ pub struct RandomCArguments {
 
 /// Runs the command; false if something must not be.
 pub fn run(arguments: &RandomCArguments) -> Result<bool> {
-    let out = arguments.out.clone().unwrap_or_else(|| crate::cache_dir().join("random-c"));
+    let out = arguments.out.clone().unwrap_or_else(|| crate::cache::dir().join("random-c"));
     fs::create_dir_all(&out).with_context(|| format!("{}: cannot create", out.display()))?;
     let compilers = compile::installed();
     anyhow::ensure!(!compilers.is_empty(), "no compiler: install clang-14, clang-19 or clang-22");
