@@ -9,6 +9,7 @@
 
 use crate::Object;
 use crate::elf::SectionIndex;
+use crate::lines::Lines;
 use crate::passes::analysis::constants::Facts;
 use crate::passes::analysis::state::State;
 use crate::passes::analysis::value::Value;
@@ -16,7 +17,7 @@ use crate::passes::entity::{Func, Section};
 use crate::passes::ir::{InstData, Op, Program};
 use crate::passes::isa::Imm64;
 use crate::passes::pass::FoldLog;
-use crate::report::{Lines, Note};
+use crate::report::Note;
 use crate::variables::Variables;
 
 /// The accesses outside of data sections that the code after folding still makes, in the order

@@ -4,18 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use crate::Error;
-use crate::btf::{Btf, BtfExt};
+use crate::Object;
+use crate::btf::{Btf, BtfError, BtfExt, TypeId};
 use crate::elf::{
-    ElfObject, Reloc, Section, SectionData, SectionIndex, SectionInfo, Symbol, SymbolBind,
+    ElfError, ElfObject, Reloc, Section, SectionData, SectionIndex, Symbol, SymbolBind,
     SymbolIndex, SymbolKind, SymbolPlace,
 };
-use crate::lift::{Starts, is_stale_with_code};
+use crate::lift::Starts;
 use crate::lower::Lowered;
-use crate::needs::{self, Refused};
-use crate::object::{BTF, BTF_EXT};
-use crate::prune::prune_types;
-use crate::seal::Forgotten;
+use crate::sections::{BTF, BTF_EXT, is_stale_with_code, live_relocs};
 
 /// An object in the making.
 pub(crate) struct Draft {
@@ -46,8 +43,23 @@ pub(crate) struct Written {
     pub starts: Starts,
     /// What was cut out of them.
     pub cuts: BTreeMap<SectionIndex, Vec<(Range<u64>, u64)>>,
-    /// What kernels refused about its types and would no longer: the types are marked.
-    pub refused: Option<Refused>,
+}
+
+/// What leaves BTF.
+pub(crate) enum Forgotten {
+    /// Variables, from whatever DATASEC lists them.
+    Vars(Vec<TypeId>),
+    /// A DATASEC with all of its variables.
+    DataSec(String),
+}
+
+/// Why a draft cannot be written: a bug.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DraftError {
+    #[error(transparent)]
+    Elf(#[from] ElfError),
+    #[error(transparent)]
+    Btf(#[from] BtfError),
 }
 
 impl Draft {
@@ -72,7 +84,7 @@ impl Draft {
     }
 
     /// The section's symbol, which is added if there is none.
-    pub fn section_symbol(&mut self, section: SectionIndex) -> Result<SymbolIndex, Error> {
+    pub fn section_symbol(&mut self, section: SectionIndex) -> Result<SymbolIndex, ElfError> {
         if let Some(symbol) = self.elf.section_symbol(section) {
             return Ok(symbol);
         }
@@ -96,7 +108,7 @@ impl Draft {
     }
 
     /// Gives a section these bytes; one that is not there is added, if there are any.
-    pub fn set_section(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), Error> {
+    pub fn set_section(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), ElfError> {
         match self.elf.section_by_name(name) {
             Some(index) => self.set_section_at(index, bytes)?,
             None if bytes.is_empty() => {}
@@ -108,7 +120,7 @@ impl Draft {
     }
 
     /// Gives a section these bytes.
-    pub fn set_section_at(&mut self, index: SectionIndex, bytes: Vec<u8>) -> Result<(), Error> {
+    pub fn set_section_at(&mut self, index: SectionIndex, bytes: Vec<u8>) -> Result<(), ElfError> {
         let section = self.elf.sections.get(index);
         if section.and_then(Section::bytes) != Some(&bytes) {
             let size = section.and_then(Section::content_size);
@@ -121,7 +133,27 @@ impl Draft {
         Ok(())
     }
 
-    fn has_changed(&self, original: &crate::Object) -> bool {
+    /// Variables leave BTF.
+    pub fn forget(&mut self, vars: impl IntoIterator<Item = TypeId>) {
+        self.forgotten.push(Forgotten::Vars(vars.into_iter().collect()));
+    }
+
+    /// Removes a data section that nothing names, with its symbols and its DATASEC: loaders make
+    /// a map of a section that has any of these.
+    pub fn drop_section(&mut self, section: SectionIndex) {
+        let symbols: Vec<SymbolIndex> =
+            self.elf.symbols_in(section).map(|(symbol, _)| symbol).collect();
+        self.symbols.extend(symbols);
+        self.sections.insert(section);
+        let section = self.elf.section_id(section).name;
+        let mut others = self.elf.sections.iter().filter(|(at, _)| !self.sections.contains(at));
+        if others.all(|(_, other)| other.name != section.as_bytes()) {
+            self.forgotten.push(Forgotten::DataSec(section));
+        }
+    }
+
+    /// Whether anything differs from the object that was read.
+    pub fn has_changed(&self, original: &Object) -> bool {
         let removed = !self.sections.is_empty() || !self.symbols.is_empty();
         removed
             || self.forgotten.iter().any(|forgotten| match forgotten {
@@ -134,21 +166,10 @@ impl Draft {
     }
 
     /// Puts everything together. `original` says what has changed.
-    pub fn write(mut self, original: &crate::Object) -> Result<Written, Error> {
-        let mut refused = None;
-        if self.has_changed(original)
-            && let Some(btf) = &mut self.btf
-        {
-            prune_types(btf, self.ext.as_mut(), &self.forgotten, &self.elf, &self.symbols);
-            let before = original.btf().zip(Some(original.elf()));
-            refused = before.and_then(|(btf, elf)| needs::refused_place(btf, elf, |_| false));
-            let is_gone = |symbol| self.symbols.contains(&symbol);
-            if needs::is_refused(btf, &self.elf, is_gone) {
-                refused = None;
-            } else if refused.is_some() {
-                needs::mark_refused(btf);
-            }
-        }
+    ///
+    /// # Errors
+    /// Bugs.
+    pub fn write(mut self, original: &Object) -> Result<Written, DraftError> {
         if let Some(btf) = &self.btf
             && self.btf != original.btf
         {
@@ -204,7 +225,7 @@ impl Draft {
         let btf_size = btf.and_then(Section::content_size).unwrap_or(0);
         let bytes = self.elf.write()?;
         let Draft { sections: gone, starts, cuts, .. } = self;
-        Ok(Written { refused, bytes, btf_size, gone, starts, cuts })
+        Ok(Written { bytes, btf_size, gone, starts, cuts })
     }
 
     fn drop_relocations_of(&mut self, name: &str) {
@@ -231,21 +252,6 @@ impl Draft {
             }
         }
     }
-}
-
-/// The relocations that loaders act on, with the section that they are for.
-pub(crate) fn live_relocs(elf: &ElfObject) -> impl Iterator<Item = (SectionIndex, &Reloc)> {
-    let is_live = |index: SectionIndex| {
-        elf.sections.get(index).is_some_and(|section| {
-            let btf = section.name == BTF.as_bytes() || section.name == BTF_EXT.as_bytes();
-            !btf && !is_stale_with_code(section)
-        })
-    };
-    let tables = elf.sections.values().filter_map(move |table| match table.info {
-        SectionInfo::Section(target) if is_live(target) => Some((target, table.relocations()?)),
-        _ => None,
-    });
-    tables.flat_map(|(target, relocs)| relocs.iter().map(move |reloc| (target, reloc)))
 }
 
 fn original_has_empty_relocs(elf: &ElfObject) -> bool {

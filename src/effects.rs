@@ -10,9 +10,9 @@ use std::ops::Range;
 
 use crate::Object;
 use crate::elf::{SectionIndex, SymbolKind};
-use crate::object::{BTF, BTF_EXT};
 use crate::passes::analysis::section_reads::SectionReads;
 use crate::report::{NoEffect, Note};
+use crate::sections::{BTF, BTF_EXT};
 use crate::variables::{SetValue, Variables};
 
 /// A note for each value that was set without effect, except those in `earlier`, the paths that

@@ -1,13 +1,16 @@
 //! Why an object cannot be folded.
 
 use crate::btf::BtfError;
+use crate::draft::DraftError;
 use crate::elf::ElfError;
 use crate::kernel::KernelError;
-use crate::kernel::core::CoreError;
+use crate::kernel::core::{AnswerError, CoreError};
 use crate::lift::LiftError;
 use crate::lower::LowerError;
+use crate::object::ObjectError;
 use crate::passes::pass::PassError;
 use crate::prune::PruneError;
+use crate::sections::RECORD;
 use crate::variables::VariableError;
 
 /// Any error of the library.
@@ -97,4 +100,37 @@ pub enum Error {
 
 fn at(offset: &Option<u64>) -> String {
     offset.map_or(String::new(), |offset| format!(" + {offset:#x}"))
+}
+
+impl From<ObjectError> for Error {
+    fn from(error: ObjectError) -> Self {
+        match error {
+            ObjectError::Elf(error) => error.into(),
+            ObjectError::Btf(error) => error.into(),
+            ObjectError::Lift(error) => error.into(),
+        }
+    }
+}
+
+impl From<DraftError> for Error {
+    fn from(error: DraftError) -> Self {
+        match error {
+            DraftError::Elf(error) => error.into(),
+            DraftError::Btf(error) => error.into(),
+        }
+    }
+}
+
+impl From<AnswerError> for Error {
+    fn from(error: AnswerError) -> Self {
+        match error {
+            AnswerError::Core(error) => error.into(),
+            AnswerError::Differs { what, value, folded } => {
+                Self::OtherKernel { what, value, folded }
+            }
+            AnswerError::NoQuestion { .. } => {
+                Self::Record { section: RECORD, problem: error.to_string() }
+            }
+        }
+    }
 }

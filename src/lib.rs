@@ -13,27 +13,30 @@ mod error;
 pub mod fuzzing;
 pub mod kernel;
 pub mod lift;
+mod lines;
 pub mod loads;
 pub mod lower;
 mod needs;
 mod object;
+mod parts;
 mod pipeline;
 mod proof;
 mod prune;
 mod record;
 pub mod report;
 mod seal;
+mod sections;
 pub mod variables;
 mod written;
 
 pub use error::Error;
 pub use kernel::core::CoreMode;
 pub use kernel::{Kernel, KernelError, KernelVersion};
-pub use object::Object;
+pub use object::{Object, ObjectError};
+pub use parts::TailMap;
 pub use pipeline::{Effort, Fold, Folded};
-pub use prune::{PruneError, TailMap};
-pub use record::FoldedWith;
-pub use report::Report;
+pub use prune::PruneError;
+pub use report::{FoldedWith, Report};
 
 /// The examples of the README are compiled.
 #[cfg(doctest)]

@@ -7,12 +7,12 @@ use std::ops::Range;
 
 use crate::Object;
 use crate::elf::SectionIndex;
+use crate::needs::roots;
 use crate::passes::analysis::constants::Facts;
 use crate::passes::analysis::value::Value;
 use crate::passes::entity::{Func, PerEntity};
 use crate::passes::ir::Op;
 use crate::passes::pass::{Level, Limits};
-use crate::pipeline::roots;
 
 /// An instruction that loads from a read-only section.
 #[derive(Clone, Debug, PartialEq, Eq)]

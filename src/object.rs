@@ -3,21 +3,30 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::Error;
-use crate::btf::{Btf, BtfExt, Linkage};
+use crate::btf::{Btf, BtfError, BtfExt, Linkage};
 use crate::elf::{
-    ElfObject, R_BPF_64_32, R_BPF_64_ABS32, R_BPF_DATA_32, Reloc, Section, SectionData,
+    ElfError, ElfObject, R_BPF_64_32, R_BPF_64_ABS32, R_BPF_DATA_32, Reloc, Section, SectionData,
     SectionIndex, SectionKind, SymbolKind, SymbolPlace,
 };
-use crate::lift::{Hints, Lifted, Links, is_stale_with_code, lift_with_hints};
+use crate::lift::{Hints, LiftError, Lifted, Links, lift_with_hints};
 use crate::passes::ir::Program;
-use crate::record::{FoldedWith, Record};
-use crate::variables::{Input, SectionInput, SymbolInput, Variables};
+use crate::sections::{BTF, BTF_EXT, is_stale_with_code};
+use crate::variables::{Input, SectionInput, SymbolInput, VariableError, Variables};
 
-/// Section of the type information.
-pub(crate) const BTF: &str = ".BTF";
-/// Section of the records of instructions.
-pub(crate) const BTF_EXT: &str = ".BTF.ext";
+/// Why an object cannot be read.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ObjectError {
+    /// The ELF file is damaged or not supported.
+    #[error(transparent)]
+    Elf(#[from] ElfError),
+    /// The type information is damaged or not supported.
+    #[error(transparent)]
+    Btf(#[from] BtfError),
+    /// The code is damaged.
+    #[error(transparent)]
+    Lift(#[from] LiftError),
+}
 
 /// A BPF object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,12 +43,12 @@ impl Object {
     ///
     /// # Errors
     /// What is damaged or not supported, by name.
-    pub fn parse(file: &[u8]) -> Result<Self, Error> {
+    pub fn parse(file: &[u8]) -> Result<Self, ObjectError> {
         Self::of(ElfObject::parse(file)?, file.len(), &Hints::default())
     }
 
     /// An object of so many bytes of which more is known than it tells.
-    pub(crate) fn of(elf: ElfObject, size: usize, hints: &Hints) -> Result<Self, Error> {
+    pub(crate) fn of(elf: ElfObject, size: usize, hints: &Hints) -> Result<Self, ObjectError> {
         let bytes = |name| elf.sections.get(elf.section_by_name(name)?)?.bytes();
         let btf = bytes(BTF).map(Btf::parse).transpose()?;
         // libbpf ignores .BTF.ext without .BTF (`bpf_object__init_btf`).
@@ -75,7 +84,7 @@ impl Object {
     ///
     /// # Errors
     /// A variable that reaches beyond its section.
-    pub fn variables(&self) -> Result<Variables<'_>, Error> {
+    pub fn variables(&self) -> Result<Variables<'_>, VariableError> {
         // A name that is not UTF-8 cannot be asked for.
         let text = |name| std::str::from_utf8(name).unwrap_or_default();
         let data: Vec<(SectionIndex, &Section)> =
@@ -107,20 +116,12 @@ impl Object {
                 _ => Linkage::Static,
             },
         });
-        Ok(Variables::collect(&Input {
+        Variables::collect(&Input {
             order: self.elf.endian.into(),
             btf: self.btf.as_ref(),
             sections: sections.collect(),
             symbols: symbols.collect(),
-        })?)
-    }
-
-    /// What the object was folded with before; empty if it never was.
-    ///
-    /// # Errors
-    /// A record that cannot be read.
-    pub fn folded_with(&self) -> Result<Vec<FoldedWith>, Error> {
-        Ok(Record::read(&self.elf)?.rows())
+        })
     }
 
     /// The code with what ties it to the file.

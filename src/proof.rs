@@ -10,19 +10,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Error;
+use crate::parts::Node;
 use crate::passes::cfg::encoded_slots;
 use crate::passes::check::{self, Refusal};
 use crate::passes::entity::{Func, PerEntity};
 use crate::passes::ir::Program;
 use crate::passes::pass::{FoldLog, Folding, Funcs, Level};
-use crate::prune::{Live, Node};
+use crate::prune::Live;
 
 /// Attempts after which every function that is refused is put back at once, so that the time
 /// stays bounded.
 const STEPWISE: usize = 24;
 
 /// What the checker said of the attempts so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Proof {
     /// The functions that are folded less than they could be.
     pub refused: BTreeMap<Func, Refused>,

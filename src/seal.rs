@@ -6,14 +6,13 @@ use std::ops::Range;
 
 use bpfold_passes::isa::RawInsn;
 
-use crate::Error;
-use crate::btf::TypeId;
-use crate::draft::{Draft, live_relocs};
+use crate::draft::Draft;
 use crate::elf::{
-    ElfObject, R_BPF_64_64, Reloc, Section, SectionData, SectionIndex, Symbol, SymbolIndex,
-    SymbolKind,
+    ElfError, ElfObject, R_BPF_64_64, Reloc, Section, SectionData, SectionIndex, Symbol,
+    SymbolIndex, SymbolKind,
 };
 use crate::lift::Addends;
+use crate::sections::live_relocs;
 use crate::variables::Variable;
 
 /// What became of the variables that were to be sealed.
@@ -32,7 +31,7 @@ pub(crate) fn seal<'v>(
     section: SectionIndex,
     variables: &[&'v Variable],
     addends: Addends,
-) -> Result<Vec<&'v Variable>, Error> {
+) -> Result<Vec<&'v Variable>, ElfError> {
     let uses = Uses::of(draft, section, addends);
     let (sealed, kept): (Vec<&Variable>, Vec<&Variable>) =
         variables.iter().partition(|variable| !hold(&uses.by_data, variable));
@@ -41,7 +40,7 @@ pub(crate) fn seal<'v>(
     repoint(draft, section, &named, addends)?;
     let symbols: Vec<SymbolIndex> = symbols_of(&draft.elf, section, &sealed).collect();
     draft.symbols.extend(symbols);
-    draft.forgotten.push(Forgotten::vars(sealed.iter().filter_map(|variable| variable.var)));
+    draft.forget(sealed.iter().filter_map(|variable| variable.var));
     Ok(kept)
 }
 
@@ -130,7 +129,7 @@ fn repoint(
     section: SectionIndex,
     variables: &[&Variable],
     addends: Addends,
-) -> Result<(), Error> {
+) -> Result<(), ElfError> {
     if variables.is_empty() {
         return Ok(());
     }
@@ -167,20 +166,5 @@ fn add_to_imm(elf: &mut ElfObject, section: SectionIndex, offset: u64, added: u6
         let mut raw = RawInsn::from_bytes(*slot, endian);
         raw.imm = raw.imm.wrapping_add(added as i32);
         *slot = raw.to_bytes(endian);
-    }
-}
-
-/// What leaves BTF.
-pub(crate) enum Forgotten {
-    /// Variables, from whatever DATASEC lists them.
-    Vars(Vec<TypeId>),
-    /// A DATASEC with all of its variables.
-    DataSec(String),
-}
-
-impl Forgotten {
-    /// Variables leave BTF.
-    pub fn vars(vars: impl IntoIterator<Item = TypeId>) -> Self {
-        Forgotten::Vars(vars.into_iter().collect())
     }
 }

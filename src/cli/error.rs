@@ -69,8 +69,8 @@ pub enum CliError {
 
 impl CliError {
     /// An error of the library about a file.
-    pub fn object(path: &Path) -> impl FnOnce(bpfold::Error) -> CliError + '_ {
-        |source| CliError::Object { path: path.to_owned(), source: Box::new(source) }
+    pub fn object<E: Into<bpfold::Error>>(path: &Path) -> impl FnOnce(E) -> CliError {
+        |source| CliError::Object { path: path.to_owned(), source: Box::new(source.into()) }
     }
 
     /// Whether somebody stopped reading the output.

@@ -37,9 +37,8 @@ struct Listing {
 /// Runs the subcommand.
 pub fn run(args: &VarsArgs) -> Result<(), CliError> {
     let bytes = files::read(&args.object)?;
-    let error = || CliError::object(&args.object);
-    let object = Object::parse(&bytes).map_err(error())?;
-    let listing = Listing::new(&object).map_err(error())?;
+    let object = Object::parse(&bytes).map_err(CliError::object(&args.object))?;
+    let listing = Listing::new(&object).map_err(CliError::object(&args.object))?;
     let text = match args.format {
         Format::Text => listing.text(),
         Format::Json => files::json(&listing),

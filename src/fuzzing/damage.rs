@@ -19,21 +19,20 @@ pub struct Damaged {
 /// # Errors
 /// As [`Fold::run`].
 pub fn flip_bits(fold: Fold<'_>, is_meant: &dyn Fn(usize) -> bool) -> Result<Damaged, Error> {
-    let mut damaged = Damaged { bytes: Vec::new(), flips: 0, accepted: Vec::new() };
-    fold.run_examined(&mut |_| {}, &mut |bytes, check| {
-        damaged.bytes = bytes.to_vec();
-        let mut file = bytes.to_vec();
-        for at in (0..file.len()).filter(|at| is_meant(*at)) {
-            for bit in 0..8 {
-                flip(&mut file, at, bit);
-                damaged.flips += 1;
-                if check(&file).is_ok() {
-                    damaged.accepted.push((at, bit));
-                }
-                flip(&mut file, at, bit);
+    let made = fold.make(&mut |_| {})?;
+    let mut file = made.written.bytes.clone();
+    fold.compare(&made, &file)?;
+    let mut damaged = Damaged { bytes: file.clone(), flips: 0, accepted: Vec::new() };
+    for at in (0..file.len()).filter(|at| is_meant(*at)) {
+        for bit in 0..8 {
+            flip(&mut file, at, bit);
+            damaged.flips += 1;
+            if fold.compare(&made, &file).is_ok() {
+                damaged.accepted.push((at, bit));
             }
+            flip(&mut file, at, bit);
         }
-    })?;
+    }
     Ok(damaged)
 }
 
@@ -49,13 +48,10 @@ fn flip(file: &mut [u8], at: usize, bit: u8) {
 /// The fold fails, or what is changed cannot be written or is not refused.
 #[must_use]
 pub fn error_of(fold: Fold<'_>, change: &dyn Fn(&mut ElfObject)) -> Error {
-    let mut found = None;
-    let run = fold.run_examined(&mut |_| {}, &mut |bytes, check| {
-        let object = Object::parse(bytes).expect("what is written can be read");
-        let mut elf = object.elf().clone();
-        change(&mut elf);
-        found = check(&elf.write().expect("the object can be written")).err();
-    });
-    run.expect("the object can be folded");
-    found.expect("the damage is refused")
+    let made = fold.make(&mut |_| {}).expect("the object can be folded");
+    let object = Object::parse(&made.written.bytes).expect("what is written can be read");
+    let mut elf = object.elf().clone();
+    change(&mut elf);
+    let file = elf.write().expect("the object can be written");
+    fold.compare(&made, &file).expect_err("the damage is refused")
 }

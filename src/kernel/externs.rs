@@ -12,10 +12,10 @@ use super::{Kernel, KernelError};
 use crate::Object;
 use crate::btf::{Btf, Kind, TypeId};
 use crate::elf::{SymbolBind, SymbolIndex};
+use crate::lines::Lines;
 use crate::passes::opt::fold::{Event, LoadSource};
 use crate::passes::pass::FoldLog;
-use crate::record::FoldedWith;
-use crate::report::{Lines, Note};
+use crate::report::{FoldedWith, Note};
 use crate::variables::Endianness;
 
 /// Section of the kernel's options in BTF.

@@ -8,7 +8,7 @@ use crate::elf::{
     ElfObject, R_BPF_64_32, R_BPF_64_64, R_BPF_64_ABS32, R_BPF_64_ABS64, R_BPF_DATA_32,
     R_BPF_DATA_64, Section, SectionIndex, SymbolKind,
 };
-use crate::record;
+use crate::sections::{is_btf, is_stale_with_code};
 
 /// Name of the section of jump tables.
 pub(super) const JUMP_TABLES: &[u8] = b".jumptables";
@@ -68,16 +68,6 @@ pub(super) fn find(
     }
     jump_tables(elf, codes, links, &mut list);
     Ok(list)
-}
-
-/// Whether the section says nothing to loaders and is wrong as soon as code moves.
-pub(crate) fn is_stale_with_code(section: &Section) -> bool {
-    let dwarf = section.is_dwarf() && section.name != record::SECTION.as_bytes();
-    dwarf || section.is_addrsig() || section.name == b".eh_frame"
-}
-
-fn is_btf(section: &Section) -> bool {
-    section.name == b".BTF" || section.name == b".BTF.ext"
 }
 
 /// A jump table is named by a sized symbol. Its entries count from the start of the section

@@ -3,7 +3,7 @@
 //! Everything that names an instruction by its offset (a jump, a relocation, a symbol, a
 //! record of .BTF.ext, an address in data) is turned into something attached to the
 //! instruction, so that no offset is left. [`Links`] keeps what the entities of the program
-//! stand for; [`lower`](crate::lower::lower) goes back with it.
+//! stand for; lowering goes back with it.
 //!
 //! Damage that every loader refuses is an error. A function whose code is not understood is
 //! opaque: carried untouched, but with its references resolved, so that what it names can
@@ -19,7 +19,6 @@ mod records;
 mod refs;
 mod tables;
 
-pub(crate) use addresses::is_stale_with_code;
 pub use error::LiftError;
 pub use links::Links;
 pub use refs::Addends;

@@ -13,10 +13,10 @@ use bpfold_passes::ir::Program;
 use bpfold_passes::isa::RawInsn;
 
 use crate::btf::BtfExt;
-use crate::draft::live_relocs;
 use crate::elf::{ElfObject, Endian, Reloc, SectionIndex, SymbolBind, SymbolIndex, SymbolKind};
 use crate::lift::links::{AddressForm, CodeAddress, CodeSection, Links};
-use crate::lift::{Lifted, Starts, is_stale_with_code};
+use crate::lift::{Lifted, Starts};
+use crate::sections::{is_stale_with_code, live_relocs};
 use encode::Encoder;
 pub use error::LowerError;
 use layout::{Layout, old_byte_of};

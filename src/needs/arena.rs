@@ -9,10 +9,10 @@
 use std::collections::BTreeSet;
 
 use crate::Object;
+use crate::parts::{Maps, ops};
 use crate::passes::entity::{Func, PerEntity};
 use crate::passes::ir::{Function, InstData, Linkage, Op, Program};
 use crate::passes::isa::{Callee, Imm64, Reg};
-use crate::prune::{Maps, ops};
 
 /// Where variables of an arena are.
 pub(crate) const SECTION: &str = ".addr_space.1";

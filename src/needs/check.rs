@@ -5,8 +5,8 @@ use super::types::type_of_tag;
 use super::{Found, is_refused, lost_properties, needed_by_name, rules};
 use crate::Object;
 use crate::btf::Kind;
+use crate::parts::{Maps, Node};
 use crate::passes::ir::{Linkage, Program};
-use crate::prune::{Maps, Node};
 
 /// What is missing in an object that was made of `old`: `has` says which functions of `old` it has,
 /// and which sections. `program` is the code that was written, with the ids of `old`.
@@ -91,7 +91,7 @@ mod tests {
     use super::missing;
     use crate::Object;
     use crate::btf::{Btf, Kind};
-    use crate::prune::Node;
+    use crate::parts::Node;
 
     fn object(name: &str) -> Object {
         let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects/needs/");

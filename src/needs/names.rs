@@ -7,9 +7,9 @@ use crate::Object;
 use crate::btf::Kind;
 use crate::elf::{Section, SectionIndex};
 use crate::needs::arena;
+use crate::parts::{Maps, Node};
 use crate::passes::entity::Func;
 use crate::passes::ir::Linkage;
-use crate::prune::{Maps, Node};
 
 /// What needs what by name, where `reach` gives what a program needs by its code as it was read;
 /// `host`: also what the host looks up.

@@ -11,12 +11,12 @@
 //! is what folding a program is for.
 
 use super::arena::parts;
+use crate::parts::ops;
 use crate::passes::entity::{EntityVec, Func, PerEntity};
 use crate::passes::helpers::Helper;
 use crate::passes::ir::{Linkage, Op, Program};
 use crate::passes::isa::Callee;
 use crate::passes::pass::Level;
-use crate::prune::ops;
 
 /// What a replacement may do only if the function does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,8 +4,8 @@ use wildmatch::WildMatch;
 
 use super::{Effort, Fold};
 use crate::kernel::core::CoreMode;
+use crate::parts::TailMap;
 use crate::passes::rules::Rules;
-use crate::prune::TailMap;
 use crate::variables::VariableError;
 use crate::{Error, Kernel, prune};
 
@@ -192,8 +192,8 @@ impl Fold<'_> {
     /// Damages what the passes make, to see that the checker refuses it.
     #[cfg(feature = "fuzzing")]
     #[must_use]
-    pub fn damage(mut self, damage: super::Damage) -> Self {
-        self.damage = Some(damage);
+    pub fn damage(mut self, damage: super::hooks::Damage) -> Self {
+        self.hooks.damage = Some(damage);
         self
     }
 }

@@ -17,16 +17,16 @@ use bpfold_passes::entity::{Block, Func, PerEntity, Section};
 use bpfold_passes::ir::{Op, Program};
 use bpfold_passes::isa::{Imm64, RawInsn};
 
+use super::Scope;
 use super::cut::{self, Cuts};
 use super::spans::Spans;
-use super::{Node, Scope};
 use crate::Object;
 use crate::draft::Draft;
 use crate::elf::{R_BPF_64_64, SHF_MERGE, SHF_STRINGS, SectionIndex, SymbolIndex, SymbolKind};
 use crate::lift::Addends;
-use crate::object::{BTF, BTF_EXT};
+use crate::parts::Node;
 use crate::report::KeepReason;
-use crate::seal::Forgotten;
+use crate::sections::{BTF, BTF_EXT};
 use crate::variables::{Variable, Variables, is_read_only};
 
 /// What is cut out of a section.
@@ -297,7 +297,7 @@ impl Plan {
             variable.section_at == section && !bytes.is_empty() && is_in(&dead, &bytes)
         };
         let vars = variables.iter().filter(goes).filter_map(|variable| variable.var);
-        draft.forgotten.push(Forgotten::vars(vars));
+        draft.forget(vars);
         draft.symbols.extend(symbols);
         cut::cut(draft, section, &cuts, addends);
         let constants = constants.into_iter().filter(|c| is_in(&dead, &c.bytes)).collect();

@@ -6,9 +6,10 @@ use std::ops::Range;
 use bpfold_passes::isa::RawInsn;
 
 use super::spans::Spans;
-use crate::draft::{Draft, live_relocs};
+use crate::draft::Draft;
 use crate::elf::{R_BPF_64_64, SectionData, SectionIndex, SymbolKind};
 use crate::lift::Addends;
+use crate::sections::live_relocs;
 
 /// Bytes that go, and where what is behind them goes.
 #[derive(Debug)]

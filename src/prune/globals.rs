@@ -5,10 +5,11 @@ use bpfold_passes::entity::Func;
 use bpfold_passes::ir::{Op, Program};
 use bpfold_passes::isa::{Callee, Imm64};
 
-use super::{PruneError, is_data_map, tail::ops};
+use super::PruneError;
 use crate::Object;
 use crate::btf::Kind;
 use crate::draft::Draft;
+use crate::parts::{is_data_map, ops};
 use crate::report::Location;
 
 /// Checks that nothing is left that asks for a data map. `location` is of the instruction in

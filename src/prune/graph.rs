@@ -2,31 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bpfold_passes::entity::Func;
 use bpfold_passes::ir::{Function, Op, Program};
 use bpfold_passes::isa::{Callee, Imm64};
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{Dfs, EdgeRef};
 
-use super::maps::{MapId, Maps};
-use super::tail::{TailCall, ops};
+use super::tail::TailCall;
 use crate::Object;
-use crate::draft::live_relocs;
-use crate::elf::{SectionIndex, SymbolIndex, SymbolKind, SymbolPlace};
-
-/// A part of the object that can be there or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Node {
-    /// A program or subprogram.
-    Func(Func),
-    /// A map.
-    Map(MapId),
-    /// A section of data.
-    Data(SectionIndex),
-    /// An undefined symbol.
-    Extern(SymbolIndex),
-}
+use crate::elf::{SectionIndex, SymbolKind, SymbolPlace};
+use crate::parts::{MapId, Maps, Node, is_data, ops};
+use crate::sections::live_relocs;
 
 /// How one part needs another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +50,7 @@ impl Graph {
         program.funcs.keys().for_each(|func| graph.add(Node::Func(func)));
         maps.defs.keys().for_each(|map| graph.add(Node::Map(map)));
         for (index, section) in object.elf().sections.iter() {
-            if super::is_data(section) {
+            if is_data(section) {
                 graph.add(Node::Data(index));
             }
         }

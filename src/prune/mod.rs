@@ -15,7 +15,6 @@ mod cut;
 mod error;
 mod globals;
 mod graph;
-mod maps;
 mod options;
 mod reason;
 mod remove;
@@ -31,66 +30,20 @@ use bpfold_passes::ir::Program;
 use bpfold_passes::pass::FoldLog;
 
 use crate::Object;
-use crate::draft::Draft;
-use crate::elf::{Section, SectionData, SectionIndex, SectionKind, SymbolIndex};
-use crate::lift::{is_map_section, is_stale_with_code};
+use crate::elf::SectionIndex;
 use crate::needs;
-use crate::pipeline;
+use crate::parts::{MapId, Maps, Node, all_programs, functions, is_data, is_data_map, matches};
 use crate::report::KeepReason;
-use crate::seal::Forgotten;
-pub(crate) use constants::cut_constants;
+pub(crate) use constants::{CutSection, cut_constants};
 pub use error::PruneError;
 pub(crate) use globals::check_globals;
 use graph::Graph;
-pub(crate) use graph::Node;
-pub(crate) use maps::{MapId, Maps};
-pub use options::TailMap;
-pub(crate) use options::{
-    PruneOptions, check_function, check_map, check_program, check_tail_map, matches,
-};
+pub(crate) use options::{PruneOptions, check_function, check_map, check_program, check_tail_map};
 pub(crate) use reason::{Reasons, reasons};
 pub(crate) use remove::{lifted_without, remove};
 pub(crate) use tables::drop_tables;
-pub(crate) use tail::ops;
 use tail::{TailCall, tail_calls};
 pub(crate) use types::prune_types;
-
-/// Whether a section holds data that is there for the code or other data that names it. Loaders
-/// read `license` and `version` themselves, also where code names them too.
-pub(crate) fn is_data(section: &Section) -> bool {
-    if section.name == b"license" || section.name == b"version" {
-        return false;
-    }
-    let kind = matches!(section.kind, SectionKind::ProgBits | SectionKind::NoBits);
-    let data = matches!(section.data, SectionData::Bytes(_) | SectionData::NoBits(_));
-    let known = kind && data && section.is_alloc() && !section.is_code();
-    known && !is_map_section(&section.name) && !is_stale_with_code(section)
-}
-
-/// Whether loaders make a map of a section because of its name (libbpf's
-/// `bpf_object__elf_collect`).
-pub(crate) fn is_data_map(section: &Section) -> bool {
-    let name = section.name.as_slice();
-    let kinds: [&[u8]; 3] = [b".data", b".rodata", b".bss"];
-    is_data(section)
-        && kinds.iter().any(|kind| {
-            name.strip_prefix(*kind).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))
-        })
-}
-
-/// Removes a data section that nothing names, with its symbols and its DATASEC: loaders make
-/// a map of a section that has any of these.
-pub(crate) fn drop_section(draft: &mut Draft, section: SectionIndex) {
-    let symbols: Vec<SymbolIndex> =
-        draft.elf.symbols_in(section).map(|(symbol, _)| symbol).collect();
-    draft.symbols.extend(symbols);
-    draft.sections.insert(section);
-    let section = draft.elf.section_id(section).name;
-    let mut others = draft.elf.sections.iter().filter(|(at, _)| !draft.sections.contains(at));
-    if others.all(|(_, other)| other.name != section.as_bytes()) {
-        draft.forgotten.push(Forgotten::DataSec(section));
-    }
-}
 
 /// What of an object was needed before folding, and what must be needed after it.
 pub(crate) struct Scope<'o> {
@@ -137,7 +90,7 @@ impl<'o> Scope<'o> {
     ) -> Scope<'o> {
         let maps = Maps::new(object, &options.tail_maps);
         let program = object.program();
-        let outside = pipeline::roots(object);
+        let outside = needs::roots(object);
         let tails = tail_calls(object, &maps, program, &outside, &PerEntity::default());
         let graph =
             |named: &[_]| Graph::new(object, &maps, program, &tails, &BTreeSet::new(), named);
@@ -185,14 +138,14 @@ impl<'o> Scope<'o> {
         let Scope { object, options, .. } = *self;
         if !options.entries.is_empty() {
             self.roots.clear();
-            let entries = options::all_programs(object, &options.entries);
+            let entries = all_programs(object, &options.entries);
             self.roots.extend(entries.into_iter().map(Node::Func));
         }
-        for func in options::all_programs(object, &options.drops) {
+        for func in all_programs(object, &options.drops) {
             self.roots.remove(&Node::Func(func));
             self.maps.empty_slots_of(func);
         }
-        let kept = options::functions(object, &options.keep_functions);
+        let kept = functions(object, &options.keep_functions);
         self.roots.extend(kept.into_iter().map(Node::Func));
     }
 
@@ -268,7 +221,7 @@ impl<'o> Scope<'o> {
     /// The functions that go: they have died, or the user has named other roots.
     pub fn gone(&self, live: &Live) -> BTreeSet<Func> {
         let only = !self.options.entries.is_empty();
-        let dropped = options::all_programs(self.object, &self.options.drops);
+        let dropped = all_programs(self.object, &self.options.drops);
         let funcs = self.object.program().funcs.keys();
         funcs
             .filter(|func| {
@@ -281,7 +234,7 @@ impl<'o> Scope<'o> {
 
     /// The functions that somebody outside of the code can enter.
     pub fn entered(&self, gone: &BTreeSet<Func>) -> Vec<Func> {
-        let mut entered: BTreeSet<Func> = pipeline::roots(self.object).into_iter().collect();
+        let mut entered: BTreeSet<Func> = needs::roots(self.object).into_iter().collect();
         entered.extend(self.roots.iter().filter_map(|node| match node {
             Node::Func(func) => Some(*func),
             Node::Map(_) | Node::Data(_) | Node::Extern(_) => None,
@@ -291,7 +244,7 @@ impl<'o> Scope<'o> {
 
     /// A program that cannot be dropped, since what is kept holds its address.
     pub fn check_drops(&self, live: &Live) -> Result<(), PruneError> {
-        for func in options::all_programs(self.object, &self.options.drops) {
+        for func in all_programs(self.object, &self.options.drops) {
             let users = live.graph.users(Node::Func(func));
             let holder = users
                 .iter()

@@ -1,14 +1,11 @@
 //! What the user says about the parts of an object that are used.
 
-use std::collections::BTreeSet;
-use std::str::FromStr;
-
 use bpfold_passes::entity::Func;
 use wildmatch::WildMatch;
 
 use super::PruneError;
-use super::maps::{MapDef, Maps};
 use crate::Object;
+use crate::parts::{MapDef, Maps, TailMap, functions, is_data_map, programs};
 
 /// What the user says about the parts of an object that are used. Patterns have `*` and `?`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,44 +26,12 @@ pub(crate) struct PruneOptions {
     pub no_globals: bool,
 }
 
-/// A prog array that loaders fill.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TailMap {
-    /// The map's name.
-    pub map: String,
-    /// Its programs: what the names of their sections have before the slot, as `2` of `2/7`, or
-    /// else a pattern of names of programs or sections, and then any slot can hold any of them.
-    /// Without, the programs of all sections that end in a slot's number.
-    pub programs: Option<String>,
-}
-
-impl FromStr for TailMap {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (map, programs) = match text.split_once('=') {
-            Some((map, programs)) => (map, Some(programs)),
-            None => (text, None),
-        };
-        if map.is_empty() || programs.is_some_and(|programs| programs.trim_matches('/').is_empty())
-        {
-            return Err(format!("`{text}`: expected MAP, MAP=SECTION or MAP=NAME|GLOB"));
-        }
-        Ok(Self { map: map.to_owned(), programs: programs.map(str::to_owned) })
-    }
-}
-
 impl PruneOptions {
     /// Whether any of them is given, so that an object is pruned that gives nothing to fold.
     pub fn any(&self) -> bool {
         let any = |patterns: &[String]| !patterns.is_empty();
         any(&self.entries) || any(&self.drops) || self.prune_maps || self.no_globals
     }
-}
-
-/// Whether a name is matched by one of the patterns.
-pub(crate) fn matches(patterns: &[String], name: &str) -> bool {
-    patterns.iter().any(|pattern| WildMatch::new(pattern).matches(name))
 }
 
 /// The programs that a pattern names.
@@ -106,7 +71,7 @@ pub(crate) fn check_map(object: &Object, pattern: &str) -> Result<(), PruneError
     let glob = WildMatch::new(pattern);
     let maps = Maps::new(object, &[]);
     let mut known: Vec<String> = maps.defs.values().map(|def: &MapDef| def.name.clone()).collect();
-    let data = object.elf().sections.values().filter(|section| super::is_data_map(section));
+    let data = object.elf().sections.values().filter(|section| is_data_map(section));
     known.extend(data.map(|section| String::from_utf8_lossy(&section.name).into_owned()));
     if known.iter().any(|name| glob.matches(name)) {
         return Ok(());
@@ -131,42 +96,4 @@ pub(crate) fn check_tail_map(object: &Object, tail: &TailMap) -> Result<(), Prun
         Some(pattern) if def.is_prog_array => check_program(object, pattern),
         _ => Err(PruneError::NoSlots { map: tail.map.clone() }),
     }
-}
-
-/// The programs that a pattern names: those with such a name, or if there are none, those in
-/// sections with such a name.
-pub(crate) fn programs(object: &Object, pattern: &str) -> Vec<Func> {
-    let glob = WildMatch::new(pattern);
-    let is_program = |func: &Func| object.links().is_program(object.program(), *func);
-    let by_name = object.program().funcs.iter().filter(|(_, func)| glob.matches(&func.name));
-    let by_name: Vec<Func> = by_name.map(|(id, _)| id).filter(is_program).collect();
-    if !by_name.is_empty() {
-        return by_name;
-    }
-    let in_section = |section: &str| {
-        // libbpf's mark of programs that are not loaded unless asked for.
-        let bare = section.strip_prefix('?');
-        glob.matches(section) || bare.is_some_and(|bare| glob.matches(bare))
-    };
-    let funcs = object.links().funcs.iter();
-    let here = funcs.filter(|(_, link)| in_section(&object.elf().section_id(link.section).name));
-    here.map(|(id, _)| id).filter(is_program).collect()
-}
-
-/// The programs that patterns name.
-pub(crate) fn all_programs(object: &Object, patterns: &[String]) -> BTreeSet<Func> {
-    patterns.iter().flat_map(|pattern| programs(object, pattern)).collect()
-}
-
-/// The functions that patterns name, programs also by their sections.
-pub(crate) fn functions(object: &Object, patterns: &[String]) -> BTreeSet<Func> {
-    let mut found = BTreeSet::new();
-    for pattern in patterns {
-        let glob = WildMatch::new(pattern);
-        let funcs = object.program().funcs.iter();
-        let by_name = funcs.filter(|(_, func)| glob.matches(&func.name)).map(|(id, _)| id);
-        let by_name: Vec<Func> = by_name.collect();
-        found.extend(if by_name.is_empty() { programs(object, pattern) } else { by_name });
-    }
-    found
 }

@@ -15,12 +15,14 @@ use bpfold_passes::opt::fold::{Event, LoadSource};
 use bpfold_passes::pass::FoldLog;
 
 use super::constants::{Constant, CutSection};
-use super::graph::{Need, Node, named};
+use super::graph::{Need, named};
 use super::tail::{is_tail_call, open_tail_calls};
 use super::{Live, Scope};
+use crate::lines::Lines;
+use crate::parts::{Node, all_programs, is_data_map};
 use crate::report::{
-    Bytes, Cause, ConstantReport, CutReport, DeadReport, KeepReason, KeptReport, Lines, Location,
-    Note, PartKind,
+    Bytes, Cause, ConstantReport, CutReport, DeadReport, KeepReason, KeptReport, Location, Note,
+    PartKind,
 };
 use crate::variables::Variables;
 
@@ -77,7 +79,7 @@ fn dropped_targets(
     if options.entries.is_empty() {
         return None;
     }
-    let dropped = super::options::all_programs(object, &options.drops);
+    let dropped = all_programs(object, &options.drops);
     let in_slots: BTreeSet<Func> = maps.filled().flat_map(|(_, def)| def.programs()).collect();
     let is_program = |func: &&Func| object.links().is_program(object.program(), **func);
     let lost = gone.iter().filter(is_program);
@@ -132,7 +134,7 @@ fn kept(scope: &Scope<'_>, live: &Live) -> Vec<KeptReport> {
                 PartKind::Map | PartKind::Extern => true,
                 PartKind::Section => {
                     let section = section(scope, *node)?;
-                    super::is_data_map(section) || section.name.starts_with(b".struct_ops")
+                    is_data_map(section) || section.name.starts_with(b".struct_ops")
                 }
                 PartKind::Program | PartKind::Subprogram => false,
             };

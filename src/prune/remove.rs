@@ -8,15 +8,14 @@ use bpfold_passes::entity::Func;
 use bpfold_passes::ir::Program;
 
 use super::cut::{self, Cuts};
-use super::maps::MapDef;
 use super::spans::Spans;
-use super::{Live, MapId, Node, Scope, is_data};
+use super::{Live, Scope};
 use crate::Object;
-use crate::draft::Draft;
+use crate::draft::{Draft, Forgotten};
 use crate::elf::{Reloc, SectionData, SectionIndex, SymbolIndex, SymbolKind};
 use crate::lift::links::AddressForm;
 use crate::lift::{Addends, Lifted, is_map_section};
-use crate::seal::Forgotten;
+use crate::parts::{MapDef, MapId, Node, is_data};
 
 /// The object's code without what says that data holds the address of a function that is gone.
 pub(crate) fn lifted_without<'o>(object: &'o Object, program: &Program) -> Cow<'o, Lifted> {
@@ -93,7 +92,7 @@ fn remove_maps(draft: &mut Draft, scope: &Scope<'_>, dead: &[MapId]) {
             .collect();
         draft.symbols.extend(symbols);
         retain_relocs(draft, section, |reloc| !in_gone(reloc.offset));
-        draft.forgotten.push(Forgotten::vars(gone.iter().filter_map(|def| def.var)));
+        draft.forget(gone.iter().filter_map(|def| def.var));
         if defs.values().filter(here).count() == gone.len() {
             let name = draft.elf.section_id(section).name;
             draft.forgotten.push(Forgotten::DataSec(name));

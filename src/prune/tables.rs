@@ -7,11 +7,11 @@ use bpfold_passes::isa::{Imm64, Op};
 
 use super::cut::{self, Cuts};
 use super::spans::Spans;
-use super::{drop_section, tail};
 use crate::Object;
 use crate::draft::Draft;
 use crate::elf::{SectionIndex, SymbolKind};
 use crate::lift::links::TableLink;
+use crate::parts::ops;
 
 /// Removes the jump tables that the code of `program` does not name. Every table was named in
 /// the object: one that is not was used by code that is gone.
@@ -28,7 +28,7 @@ pub(crate) fn drop_tables(draft: &mut Draft, object: &Object, program: &Program)
         let bytes: Spans = dead.iter().map(|table| table.offset..table.end()).collect();
         let total: u64 = bytes.iter().map(|bytes| bytes.end - bytes.start).sum();
         if Some(total) == size {
-            drop_section(draft, section);
+            draft.drop_section(section);
             continue;
         }
         draft.symbols.extend(dead.iter().map(|table| table.symbol));
@@ -38,7 +38,7 @@ pub(crate) fn drop_tables(draft: &mut Draft, object: &Object, program: &Program)
 
 /// The bytes of a section that code names, from its start.
 fn named(object: &Object, program: &Program, section: SectionIndex) -> BTreeSet<u64> {
-    let ops = program.funcs.values().flat_map(tail::ops);
+    let ops = program.funcs.values().flat_map(ops);
     ops.filter_map(|op| match op {
         Op::LdImm64 { imm: Imm64::Section { section: named, offset }, .. } => {
             let index = object.links().sections.get(named)?.index;

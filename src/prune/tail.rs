@@ -7,12 +7,12 @@ use bpfold_passes::analysis::number::Number;
 use bpfold_passes::analysis::value::Value;
 use bpfold_passes::entity::{Func, PerEntity};
 use bpfold_passes::helpers::Helper;
-use bpfold_passes::ir::{Function, Op, Program};
+use bpfold_passes::ir::{Op, Program};
 use bpfold_passes::isa::{self, Callee, Cond, Imm64, Reg, Width};
 use bpfold_passes::pass::Level;
 
-use super::maps::{MapId, Maps};
 use crate::Object;
+use crate::parts::{MapId, Maps, ops};
 
 /// A tail call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,18 +136,4 @@ pub(crate) fn open_tail_calls(
 pub(super) fn is_tail_call<T>(op: &isa::Op<T>) -> bool {
     matches!(op, isa::Op::Call(Callee::Helper(number))
         if Helper::get(*number).is_some_and(|helper| helper.tail_call))
-}
-
-/// The instructions of a function, opaque or not, without their jump targets.
-pub(crate) fn ops(func: &Function) -> Box<dyn Iterator<Item = Op> + '_> {
-    use bpfold_passes::entity::{Block, Entity};
-    match &func.opaque {
-        Some(body) => Box::new(
-            body.items
-                .iter()
-                .filter_map(|item| item.op)
-                .map(|op| op.map_target(|_| Block::from_index(0))),
-        ),
-        None => Box::new(func.insts().map(|(_, inst)| *func.op(inst))),
-    }
 }

@@ -2,25 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use crate::btf::{Btf, BtfExt, Kind, Linkage, Record, Table, TypeId, TypeSet};
-use crate::elf::{ElfObject, SymbolIndex, SymbolKind};
+use crate::btf::{Btf, Kind, Linkage, Record, Table, TypeId, TypeSet};
+use crate::draft::{Draft, Forgotten};
+use crate::elf::SymbolKind;
 use crate::needs;
-use crate::seal::Forgotten;
 
 /// Takes variables out of their DATASECs, removes the types that nothing needs any more, and
-/// makes the table of strings anew. `gone` are symbols that go.
+/// makes the table of strings anew.
 ///
 /// What is there is needed: variables of DATASECs, functions that records or symbols name,
 /// types of CO-RE records, and what these refer to. So are functions of other objects that are in
 /// no DATASEC (gcc 14 writes such for `memcpy`): kernels refuse all types for them, and what they
 /// accept without types they may refuse with types.
-pub(crate) fn prune_types(
-    btf: &mut Btf,
-    ext: Option<&mut BtfExt>,
-    forgotten: &[Forgotten],
-    elf: &ElfObject,
-    gone: &BTreeSet<SymbolIndex>,
-) {
+pub(crate) fn prune_types(draft: &mut Draft) {
+    let Draft { elf, btf: Some(btf), ext, symbols: gone, forgotten, .. } = draft else { return };
     let lost = forget(btf, forgotten);
     let in_datasec: TypeSet = btf
         .own_types()
@@ -45,7 +40,7 @@ pub(crate) fn prune_types(
         _ => false,
     });
     let mut keep: TypeSet = needed.map(|(id, _)| id).collect();
-    if let Some(ext) = &ext {
+    if let Some(ext) = ext {
         recorded(&ext.func_info, &mut keep, |record| record.type_id);
         recorded(&ext.core_relo, &mut keep, |record| record.type_id);
     }

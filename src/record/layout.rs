@@ -13,11 +13,11 @@ use flate2::write::DeflateEncoder;
 use object::Endianness;
 use serde::{Deserialize, Serialize};
 
-use super::SECTION;
 use crate::Error;
 use crate::btf::{Btf, Kind, Linkage, SecVar, TypeId, TypeSet};
 use crate::elf::SectionIndex;
 use crate::passes::entity::Entity as _;
+use crate::sections::RECORD;
 use crate::variables::{Input, SectionInput, SymbolInput, Variable, Variables};
 
 /// The sealed variables of one fold.
@@ -81,7 +81,7 @@ impl Layout {
     }
 
     fn btf(&self) -> Result<Option<Btf>, Error> {
-        let bad = |problem: String| Error::Record { section: SECTION, problem };
+        let bad = |problem: String| Error::Record { section: RECORD, problem };
         let Some(text) = &self.btf else { return Ok(None) };
         let packed = STANDARD.decode(text).map_err(|error| bad(format!("types: {error}")))?;
         let mut bytes = Vec::new();
@@ -101,7 +101,7 @@ impl Layout {
     ) -> Result<R, Error> {
         let types = self.btf()?;
         let btf = types.as_ref();
-        let bad = |problem: String| Error::Record { section: SECTION, problem };
+        let bad = |problem: String| Error::Record { section: RECORD, problem };
         let mut sections: Vec<(String, u64)> = Vec::new();
         for (id, ty) in btf.into_iter().flat_map(Btf::own_types) {
             if let (Kind::DataSec(datasec), Some(btf)) = (&ty.kind, btf) {
@@ -181,8 +181,7 @@ fn types(btf: &Btf, sealed: &[&Variable]) -> Result<String, Error> {
     }
     btf.retain(&keep);
     btf.rebuild_strings(None);
-    let bad =
-        |error: std::io::Error| Error::Record { section: SECTION, problem: error.to_string() };
+    let bad = |error: std::io::Error| Error::Record { section: RECORD, problem: error.to_string() };
     let mut deflater = DeflateEncoder::new(Vec::new(), Compression::best());
     deflater.write_all(&btf.to_bytes()?).map_err(bad)?;
     Ok(STANDARD.encode(deflater.finish().map_err(bad)?))

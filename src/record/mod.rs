@@ -10,31 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use layout::Layout;
 
-use crate::Error;
 use crate::btf::Btf;
 use crate::elf::ElfObject;
 use crate::kernel::core::Answers;
+use crate::report::FoldedWith;
+use crate::sections::RECORD;
 use crate::variables::{Variable, VariableError, Variables};
-
-/// Name of the section.
-pub(crate) const SECTION: &str = ".debug_bpfold";
-
-/// A value that an object was folded with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FoldedWith {
-    /// The variable or member.
-    pub name: String,
-    /// Its value, as it could be set.
-    pub value: String,
-    /// It was frozen as it was stored, not set.
-    pub frozen: bool,
-    /// The variable has left the symbols and BTF: no loader can set it.
-    pub sealed: bool,
-    /// It is the kernel's, not a variable of the object.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub kernel: bool,
-}
+use crate::{Error, Object};
 
 /// What the section holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,15 +32,25 @@ pub(crate) struct Record {
     pub layouts: Vec<Layout>,
 }
 
+impl Object {
+    /// What the object was folded with before; empty if it never was.
+    ///
+    /// # Errors
+    /// A record that cannot be read.
+    pub fn folded_with(&self) -> Result<Vec<FoldedWith>, Error> {
+        Ok(Record::read(self.elf())?.rows())
+    }
+}
+
 impl Record {
     /// The record of an object; empty if it was never folded.
     pub fn read(elf: &ElfObject) -> Result<Record, Error> {
-        let section = elf.section_by_name(SECTION).and_then(|index| elf.sections.get(index));
+        let section = elf.section_by_name(RECORD).and_then(|index| elf.sections.get(index));
         let Some(bytes) = section.and_then(|section| section.bytes()) else {
             return Ok(Record::default());
         };
         serde_json::from_slice(bytes)
-            .map_err(|error| Error::Record { section: SECTION, problem: error.to_string() })
+            .map_err(|error| Error::Record { section: RECORD, problem: error.to_string() })
     }
 
     /// Whether the object was never folded.
@@ -76,7 +68,7 @@ impl Record {
 
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         serde_json::to_vec(self)
-            .map_err(|error| Error::Record { section: SECTION, problem: error.to_string() })
+            .map_err(|error| Error::Record { section: RECORD, problem: error.to_string() })
     }
 
     /// Adds what variables are that have been sealed, so that [`confirm`](Self::confirm) can read

@@ -1,24 +1,30 @@
 //! What was folded and why, in terms of the object and its source.
 
-mod build;
 mod parts;
 mod text;
 
-pub(crate) use build::{Lines, build};
 pub use parts::{
     Bytes, Cause, ConstantReport, CutReport, DeadReport, KeepReason, KeptReport, PartKind,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::needs::Property;
-use crate::passes::cfg::encoded_slots;
-use crate::passes::entity::Func;
-use crate::passes::ir::Program;
-use crate::passes::pass::{FoldLog, Level};
-use crate::proof::{Proof, Refused};
-use crate::prune::{Live, Reasons, Scope};
-use crate::record::FoldedWith;
+/// A value that an object was folded with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FoldedWith {
+    /// The variable or member.
+    pub name: String,
+    /// Its value, as it could be set.
+    pub value: String,
+    /// It was frozen as it was stored, not set.
+    pub frozen: bool,
+    /// The variable has left the symbols and BTF: no loader can set it.
+    pub sealed: bool,
+    /// It is the kernel's, not a variable of the object.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kernel: bool,
+}
 
 /// What folding did to an object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -473,68 +479,6 @@ impl Note {
 }
 
 impl Report {
-    /// Adds why parts of the object went or stayed.
-    pub(crate) fn add_reasons(&mut self, reasons: Reasons) {
-        let maps = reasons.dead.iter().filter(|dead| dead.kind == PartKind::Map);
-        self.dropped.maps = maps.map(|dead| dead.name.clone()).collect();
-        self.dead = reasons.dead;
-        self.cut = reasons.cut;
-        self.kept = reasons.kept;
-        self.notes.extend(reasons.notes);
-    }
-
-    /// Says of functions that they were too far to jump in, and not that they would have grown.
-    pub(crate) fn tell_too_far<'n>(&mut self, names: impl Iterator<Item = &'n str> + Clone) {
-        for note in &mut self.notes {
-            if let Note::FoldedLess { function, reason } = note
-                && names.clone().any(|name| name == function)
-            {
-                *reason = LessReason::JumpTooFar;
-            }
-        }
-    }
-
-    /// Adds what the checker said. A function that it refused is not one that would have grown.
-    pub(crate) fn add_proof(
-        &mut self,
-        proof: &Proof,
-        (log, program): (&FoldLog, &Program),
-        (scope, live): (&Scope<'_>, &Live),
-        lines: &mut Lines<'_>,
-    ) {
-        let kept = proof.kept(live);
-        let refusal = |(&func, refused): (&Func, &Refused)| RefusalReport {
-            function: program.funcs[func].name.clone(),
-            at: lines.location(refused.refusal.func, refused.refusal.slot),
-            reason: refused.refusal.reason.to_string(),
-            folded: match log.levels[func] {
-                Level::Full | Level::Narrow | Level::Plain => LessFolded::Values,
-                Level::Bare => LessFolded::Branches,
-                Level::None => LessFolded::Nothing,
-            },
-            instructions: encoded_slots(&program.funcs[func]).saturating_sub(refused.slots),
-            keeps: kept(func).into_iter().map(|node| scope.name(node)).collect(),
-        };
-        let refused: Vec<RefusalReport> = proof.refused.iter().map(refusal).collect();
-        let is_refused = |name: &String| refused.iter().any(|r| r.function == *name);
-        self.notes.retain(
-            |note| !matches!(note, Note::FoldedLess { function, .. } if is_refused(function)),
-        );
-        self.proof = Some(ProofReport { proven: proof.proven, refused });
-    }
-
-    /// Adds the functions that stay as they were for what a replacement of them may do, `parts` being
-    /// what they call, with themselves.
-    pub(crate) fn add_replaceable(&mut self, functions: &[(String, Property)], parts: &[String]) {
-        let is_part = |name: &String| parts.contains(name);
-        self.notes
-            .retain(|note| !matches!(note, Note::FoldedLess { function, .. } if is_part(function)));
-        self.notes.extend(functions.iter().map(|(function, property)| Note::Replaceable {
-            function: function.clone(),
-            property: property.text(),
-        }));
-    }
-
     /// Instructions of all functions before, as the kernel counts them.
     pub fn instructions_before(&self) -> u64 {
         self.functions.iter().map(|function| u64::from(function.before)).sum()

@@ -8,11 +8,10 @@ use crate::elf::{
     ElfObject, Reloc, Section, SectionData, SectionIndex, SectionKind, Symbol, SymbolKind,
     SymbolPlace,
 };
+use crate::lift::is_map_section;
 use crate::lift::links::{AddressForm, CodeAddress};
-use crate::lift::{is_map_section, is_stale_with_code};
-use crate::object::{BTF, BTF_EXT};
 use crate::passes::entity::Func;
-use crate::record;
+use crate::sections::{BTF, BTF_EXT, RECORD, is_stale_with_code};
 
 /// Compares all sections but those of code and types, and all symbols.
 pub(super) fn check(pairing: &Pairing<'_>) -> Check {
@@ -28,7 +27,7 @@ pub(super) fn check(pairing: &Pairing<'_>) -> Check {
         if attributes(a) != attributes(b) {
             return Err(Mismatch::new(name, None, "the section has other attributes"));
         }
-        let by_others = [BTF, BTF_EXT, record::SECTION].contains(&name.as_str());
+        let by_others = [BTF, BTF_EXT, RECORD].contains(&name.as_str());
         if a.is_code() || by_others || is_stale_with_code(a) {
             continue;
         }

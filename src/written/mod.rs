@@ -26,13 +26,15 @@ use std::ops::Range;
 
 use crate::elf::{ElfObject, Section, SectionIndex};
 use crate::lift::{Hints, Starts, is_map_section};
+use crate::object::ObjectError;
+use crate::parts::Node;
 use crate::passes::analysis::section_reads::SectionReads;
 use crate::passes::entity::Func;
 use crate::passes::ir::{Function, Program};
-use crate::prune::Node;
 use crate::record::Record;
+use crate::sections::RECORD;
 use crate::variables::Variables;
-use crate::{Error, Object, needs, record};
+use crate::{Error, Object, needs};
 
 /// What an object file was made of.
 pub(crate) struct Made<'m> {
@@ -84,7 +86,7 @@ pub(crate) fn check(made: &Made<'_>, file: &[u8]) -> Result<(), Error> {
 }
 
 fn compare(made: &Made<'_>, file: &[u8]) -> Check {
-    let unread = |error: Error| Mismatch::new("the file", None, error.to_string());
+    let unread = |error: ObjectError| Mismatch::new("the file", None, error.to_string());
     let elf = ElfObject::parse(file).map_err(|error| unread(error.into()))?;
     let sections = pair_sections(made, &elf)?;
     let starts = made.starts.iter();
@@ -92,7 +94,7 @@ fn compare(made: &Made<'_>, file: &[u8]) -> Check {
     let hints = Hints { starts: starts.collect(), addends: Some(made.object.links().addends) };
     let new = Object::of(elf, file.len(), &hints).map_err(unread)?;
     if Record::read(new.elf()).ok().as_ref() != Some(made.record) {
-        return Err(Mismatch::new(record::SECTION, None, "another record of values"));
+        return Err(Mismatch::new(RECORD, None, "another record of values"));
     }
     let mut pairing = Pairing::new(made, &new, sections);
     pairing.pair_functions()?;
@@ -155,9 +157,8 @@ fn check_cuts(pairing: &Pairing<'_>) -> Check {
 fn pair_sections(made: &Made<'_>, new: &ElfObject) -> Check<BTreeMap<SectionIndex, SectionIndex>> {
     let old = made.object.elf();
     // Tables of relocations that are empty go, and the record can come.
-    let is_free = |section: &Section| {
-        section.relocations().is_some() || section.name == record::SECTION.as_bytes()
-    };
+    let is_free =
+        |section: &Section| section.relocations().is_some() || section.name == RECORD.as_bytes();
     let mut rest = new.sections.iter().peekable();
     let mut pairs = BTreeMap::new();
     for (index, section) in old.sections.iter().filter(|(index, _)| !made.gone.contains(index)) {

@@ -12,7 +12,7 @@ use super::*;
 fn fold(target: &str, mode: CoreMode, drop: &[&str]) -> Result<Object, bpfold::Error> {
     let object = without(&read_object(&test_object("core.o")), drop);
     let folded = Fold::new(&object)?.kernel(&super::target(target)).core(mode).run()?;
-    Object::parse(&folded.bytes)
+    Ok(Object::parse(&folded.bytes)?)
 }
 
 /// The object without some sections of code.

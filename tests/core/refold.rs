@@ -9,7 +9,7 @@ use super::*;
 fn fold(object: &Object, entry: &str, kernel: &Kernel, mode: CoreMode) -> Result<Object, Error> {
     let fold = Fold::new(object)?.kernel(kernel).core(mode);
     let fold = if entry.is_empty() { fold } else { fold.entry(entry)? };
-    Object::parse(&fold.run()?.bytes)
+    Ok(Object::parse(&fold.run()?.bytes)?)
 }
 
 fn again(object: &Object, kernel: &Kernel, mode: CoreMode) -> Result<Object, Error> {

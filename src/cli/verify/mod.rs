@@ -71,9 +71,9 @@ fn folded_before(
     folded: Vec<u8>,
     path: &Path,
 ) -> Result<Pair, CliError> {
-    let values = Object::parse(&folded).and_then(|folded| folded.folded_with());
+    let written = Object::parse(&folded).map_err(CliError::object(path))?;
+    let values = written.folded_with().map_err(CliError::object(path))?;
     let mut fold = Fold::new(object).map_err(CliError::object(&args.object))?;
-    let values = values.map_err(CliError::object(path))?;
     for value in values.iter().filter(|value| !value.kernel) {
         fold = fold.set(&value.name, &value.value).map_err(CliError::object(&args.object))?;
     }

@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize};
 use super::apply::Applied;
 use super::candidates::Candidates;
 use super::size::pointer_size;
-use super::{CoreError, Problem, Resolver, question};
+use super::{AnswerError, Problem, Resolver, question};
+use crate::Object;
 use crate::btf::{Btf, CoreRelo};
+use crate::kernel::Kernel;
 use crate::passes::entity::Func;
 use crate::passes::ir::{Function, Op, Program};
 use crate::passes::opt::fold::Event;
 use crate::passes::pass::FoldLog;
-use crate::{Error, Kernel, Object};
 
 /// What types of a kernel an object was folded with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +62,7 @@ impl Answers {
         kernel: &Kernel,
         applied: &Applied,
         (program, log): (&Program, &FoldLog),
-    ) -> Result<(), Error> {
+    ) -> Result<(), AnswerError> {
         let Some(local) = object.btf() else { return Ok(()) };
         let reached = Reached::new(object, program, log);
         let mut asked: BTreeMap<String, u64> = BTreeMap::new();
@@ -80,7 +81,7 @@ impl Answers {
         if has_words {
             self.asked.extend(asked);
         } else {
-            self.types = kernel.types_identity().map_err(CoreError::from)?;
+            self.types = kernel.types_identity()?;
         }
         Ok(())
     }
@@ -89,14 +90,14 @@ impl Answers {
     ///
     /// # Errors
     /// The first answer that differs; damaged types; words that are no question.
-    pub fn check(&self, kernel: &Kernel) -> Result<(), Error> {
-        let differs = |what: &str, value: String, folded: String| Error::OtherKernel {
+    pub fn check(&self, kernel: &Kernel) -> Result<(), AnswerError> {
+        let differs = |what: &str, value: String, folded: String| AnswerError::Differs {
             what: what.to_owned(),
             value,
             folded,
         };
         if let Some(folded) = &self.types
-            && let Some(types) = kernel.types_identity().map_err(CoreError::from)?
+            && let Some(types) = kernel.types_identity()?
             && types != *folded
         {
             return Err(differs(TYPES, types, folded.clone()));
@@ -119,26 +120,24 @@ impl Answers {
 pub(super) fn ask<'w>(
     kernel: &Kernel,
     words: impl Iterator<Item = &'w String>,
-) -> Result<Option<Vec<Result<u64, Problem>>>, Error> {
+) -> Result<Option<Vec<Result<u64, Problem>>>, AnswerError> {
     let words: Vec<&String> = words.collect();
     if words.is_empty() {
         return Ok(None);
     }
-    let Some(types) = kernel.types().map_err(CoreError::from)? else { return Ok(None) };
+    let Some(types) = kernel.types()? else { return Ok(None) };
     let mut local = Btf::new(types.order());
     let mut records: Vec<CoreRelo> = Vec::new();
     for words in words {
-        let record = question::pose(&mut local, words).ok_or_else(|| Error::Record {
-            section: crate::record::SECTION,
-            problem: format!("`{words}` is no question about types"),
-        })?;
+        let record = question::pose(&mut local, words)
+            .ok_or_else(|| AnswerError::NoQuestion { words: words.clone() })?;
         records.push(record);
     }
     let modules;
     let mut candidates = Candidates::new(&local, records.iter().map(|record| record.type_id));
     candidates.add(&types);
     if candidates.are_missing() {
-        modules = kernel.module_types().map_err(CoreError::from)?;
+        modules = kernel.module_types()?;
         candidates.add_modules(&modules);
     }
     let mut resolver = Resolver { local: &local, pointer: pointer_size(&types), candidates };

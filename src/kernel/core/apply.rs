@@ -6,11 +6,12 @@ use super::{CoreError, CoreMode, Problem, Resolution, describe};
 use crate::Object;
 use crate::btf::{CoreRelo, CoreReloKind};
 use crate::lift::links::FuncLink;
+use crate::lines::Lines;
 use crate::passes::entity::{Core, Func, Inst};
 use crate::passes::ir::{Function, OpaqueItem, Program};
 use crate::passes::isa::{Op, encode};
 use crate::passes::pass::{FoldLog, Level};
-use crate::report::{CoreReport, Lines, Note};
+use crate::report::{CoreReport, Note};
 
 /// What came of the records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

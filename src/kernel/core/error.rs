@@ -64,6 +64,36 @@ pub enum Problem {
     },
 }
 
+/// Why answers that an object was folded with cannot be compared with those of a kernel.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(crate) enum AnswerError {
+    /// The types are damaged.
+    #[error(transparent)]
+    Core(#[from] CoreError),
+    /// An answer differs.
+    #[error("`{what}` is {value}, and was {folded}")]
+    Differs {
+        /// What was asked.
+        what: String,
+        /// The answer of this kernel.
+        value: String,
+        /// The answer that the object has.
+        folded: String,
+    },
+    /// Something else was recorded.
+    #[error("`{words}` is no question about types")]
+    NoQuestion {
+        /// What was recorded.
+        words: String,
+    },
+}
+
+impl From<KernelError> for AnswerError {
+    fn from(error: KernelError) -> Self {
+        Self::Core(error.into())
+    }
+}
+
 /// Why CO-RE relocations cannot be resolved.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]

@@ -35,6 +35,7 @@ pub(crate) use answers::Answers;
 pub(crate) use apply::{Applied, apply};
 pub(crate) use candidates::essential;
 pub(crate) use compat::{Fuel, types_are_compatible};
+pub(crate) use error::AnswerError;
 pub use error::{CoreError, Problem};
 
 use super::Kernel;

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::str::FromStr;
 
 use bpfold_passes::entity::{EntityVec, Func, Map};
 
-use super::options::{self, TailMap};
+use super::named::programs;
 use crate::Object;
 use crate::btf::{Btf, Composite, Kind, TypeId};
 use crate::elf::{Section, SectionIndex, SymbolKind};
@@ -56,6 +57,33 @@ pub(crate) struct MapDef {
     pub anywhere: BTreeSet<Func>,
     /// Programs that the user has taken out of the slots.
     pub emptied: BTreeSet<Func>,
+}
+
+/// A prog array that loaders fill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TailMap {
+    /// The map's name.
+    pub map: String,
+    /// Its programs: what the names of their sections have before the slot, as `2` of `2/7`, or
+    /// else a pattern of names of programs or sections, and then any slot can hold any of them.
+    /// Without, the programs of all sections that end in a slot's number.
+    pub programs: Option<String>,
+}
+
+impl FromStr for TailMap {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (map, programs) = match text.split_once('=') {
+            Some((map, programs)) => (map, Some(programs)),
+            None => (text, None),
+        };
+        if map.is_empty() || programs.is_some_and(|programs| programs.trim_matches('/').is_empty())
+        {
+            return Err(format!("`{text}`: expected MAP, MAP=SECTION or MAP=NAME|GLOB"));
+        }
+        Ok(Self { map: map.to_owned(), programs: programs.map(str::to_owned) })
+    }
 }
 
 /// The maps of an object.
@@ -200,7 +228,7 @@ impl Maps {
             }
         }
         if let Some(pattern) = tail.programs.as_deref().filter(|_| !is_numbered) {
-            def.anywhere.extend(options::programs(object, pattern));
+            def.anywhere.extend(programs(object, pattern));
         }
     }
 }

@@ -1,49 +1,81 @@
-//! From the events of the passes to the report.
+//! From what the stages did to the report.
 
-use super::{
-    BranchReport, Dropped, FunctionKind, FunctionReport, LessReason, LimitKind, LoadReport,
-    Location, Note, OpenVariable, Report, SourceLine,
-};
-use crate::Object;
-use crate::btf::{Record as BtfRecord, Table};
-use crate::draft::Draft;
-use crate::elf::{ElfObject, Section, SectionIndex};
+use std::collections::BTreeSet;
+
+use super::fold::Code;
+use super::{Fold, Made};
+use crate::elf::{ElfObject, Section};
+use crate::lines::Lines;
+use crate::needs::{self, Property};
 use crate::passes::analysis::calls::CallGraph;
 use crate::passes::cfg::encoded_slots;
-use crate::passes::entity::{Func, Line, PerEntity};
+use crate::passes::entity::Func;
 use crate::passes::ir::{Function, Linkage, Program};
 use crate::passes::isa::{Cond, Operand, Reg, Width};
 use crate::passes::opt::fold::{Event, LoadSource};
 use crate::passes::pass::{FoldLog, Level, Limit};
-use crate::record::Record;
-use crate::seal::Seals;
-use crate::variables::{Variable, Variables};
+use crate::proof::{Proof, Refused};
+use crate::prune::{self, Live, Reasons, Scope};
+use crate::report::{
+    BranchReport, FunctionKind, FunctionReport, LessFolded, LessReason, LimitKind, LoadReport,
+    Location, Note, OpenVariable, PartKind, ProofReport, RefusalReport, Report,
+};
+use crate::sections::BTF;
+use crate::variables::Variables;
+use crate::{Object, bounds, effects};
 
-/// Puts the report together; the size of the result is not known yet.
-pub(crate) fn build(
-    object: &Object,
-    program: &Program,
-    log: &FoldLog,
-    variables: &Variables<'_>,
-    draft: &Draft,
-    seals: &Seals<'_>,
-    record: &Record,
-) -> Report {
+/// What was done, and why.
+pub(super) fn report(fold: &Fold<'_>, made: &Made<'_>) -> Report {
+    let object = fold.object;
+    let Code { program, log, live, entered, proof, .. } = &made.code;
+    let scope = &made.resolved.scope;
+    let variables = &fold.variables;
+    let lines = &mut Lines::new(object);
     let mut report = Report {
         functions: functions(object, program),
-        values: record.clone().rows(),
+        values: made.record.clone().rows(),
         open: open(variables),
-        notes: notes(object, program, log, draft, &seals.kept),
-        dropped: dropped(object, program, draft, &seals.sealed),
-        core_left: draft.ext.as_ref().map_or(0, |ext| count(&ext.core_relo)),
+        notes: notes(object, &made.code),
+        dropped: made.leaving.dropped.clone(),
+        core: made.resolved.core.report(object, lines),
+        core_left: made.leaving.core_left,
         size_before: object.file_size(),
+        size_after: made.written.bytes.len() as u64,
         btf_before: btf_size(object.elf()),
+        btf_after: made.written.btf_size,
         ..Report::default()
     };
     let before: u64 = report.instructions_before();
     let after: u64 = report.instructions_after();
     report.dropped.instructions = u32::try_from(before.saturating_sub(after)).unwrap_or(u32::MAX);
-    let mut lines = Lines::new(object);
+    report.notes.extend(made.leaving.notes.iter().cloned());
+    add_events(&mut report, object, log, variables, lines);
+    add_reasons(
+        &mut report,
+        prune::reasons(scope, live, program, log, variables, &made.cut, lines),
+    );
+    report.notes.extend(made.missing.iter().cloned());
+    add_replaceable(&mut report, object, &made.code.held);
+    report.notes.extend(without_effect(fold));
+    report.notes.extend(bounds::outside(object, (program, log), entered, variables, lines));
+    if fold.check {
+        add_proof(&mut report, proof, (log, program), (scope, live), lines);
+    }
+    report.notes.extend(made.refused.iter().map(|refused| Note::TypesRefused {
+        section: refused.section.clone(),
+        variable: refused.variable.clone(),
+        problem: refused.problem,
+    }));
+    report
+}
+
+fn add_events(
+    report: &mut Report,
+    object: &Object,
+    log: &FoldLog,
+    variables: &Variables<'_>,
+    lines: &mut Lines<'_>,
+) {
     for event in &log.events {
         match *event {
             Event::LoadFolded { func, slot, source, size, value } => {
@@ -70,11 +102,10 @@ pub(crate) fn build(
             }
         }
     }
-    report
 }
 
 fn btf_size(elf: &ElfObject) -> u64 {
-    let section = elf.section_by_name(".BTF").and_then(|index| elf.sections.get(index));
+    let section = elf.section_by_name(BTF).and_then(|index| elf.sections.get(index));
     section.and_then(Section::content_size).unwrap_or(0)
 }
 
@@ -97,7 +128,7 @@ fn functions(object: &Object, program: &Program) -> Vec<FunctionReport> {
     program.funcs.iter().map(function).collect()
 }
 
-fn slots(func: &Function) -> u32 {
+pub(super) fn slots(func: &Function) -> u32 {
     match &func.opaque {
         Some(_) => func.original_slots,
         None => encoded_slots(func),
@@ -116,13 +147,8 @@ fn open(variables: &Variables<'_>) -> Vec<OpenVariable> {
     .collect()
 }
 
-fn notes(
-    object: &Object,
-    program: &Program,
-    log: &FoldLog,
-    draft: &Draft,
-    kept: &[&Variable],
-) -> Vec<Note> {
+fn notes(object: &Object, code: &Code) -> Vec<Note> {
+    let Code { program, log, too_far, .. } = code;
     let mut notes = Vec::new();
     let recursive = CallGraph::new(program).calling_themselves();
     let recursive = program.funcs.iter().filter(|(id, _)| recursive[*id]);
@@ -137,8 +163,9 @@ fn notes(
         }
         let too_large = |limit: &Limit| matches!(limit, Limit::Blocks(func, _) if *func == id);
         if log.levels[id] != Level::Full && !log.limits.iter().any(too_large) {
-            let (function, reason) = (func.name.clone(), LessReason::WouldGrow);
-            notes.push(Note::FoldedLess { function, reason });
+            let is_too_far = too_far.iter().any(|far| program.funcs[*far].name == func.name);
+            let reason = if is_too_far { LessReason::JumpTooFar } else { LessReason::WouldGrow };
+            notes.push(Note::FoldedLess { function: func.name.clone(), reason });
         }
     }
     notes.extend(log.limits.iter().map(|limit| {
@@ -148,57 +175,7 @@ fn notes(
         };
         Note::Limit { function: program.funcs[func].name.clone(), limit, value }
     }));
-    let goes = |(index, section): (SectionIndex, &Section)| {
-        section.is_dwarf() && draft.sections.contains(&index)
-    };
-    if draft.elf.sections.iter().any(goes) {
-        notes.push(Note::DwarfDropped);
-    }
-    notes.extend(kept.iter().map(|kept| Note::NotSealed { variable: kept.name.clone() }));
     notes
-}
-
-fn dropped(object: &Object, program: &Program, draft: &Draft, sealed: &[&Variable]) -> Dropped {
-    let gone = program.funcs.iter().filter(|(id, func)| {
-        slots(func) == 0 && object.program().funcs.get(*id).is_some_and(|old| slots(old) != 0)
-    });
-    let sections = draft.elf.sections.iter().filter(|(index, section)| {
-        draft.sections.contains(index) && section.relocations().is_none()
-    });
-    let records = |before: usize, after: Option<usize>| before.saturating_sub(after.unwrap_or(0));
-    let old = object.btf_ext();
-    let new = draft.ext.as_ref();
-    Dropped {
-        instructions: 0,
-        functions: gone.map(|(_, func)| func.name.clone()).collect(),
-        maps: Vec::new(),
-        sections: sections.map(|(index, _)| object.elf().section_id(index).name).collect(),
-        variables: sealed.iter().map(|variable| variable.name.clone()).collect(),
-        relocations: code_relocs(object, object.elf())
-            .saturating_sub(code_relocs(object, &draft.elf)),
-        func_info: records(
-            old.map_or(0, |ext| count(&ext.func_info)),
-            new.map(|ext| count(&ext.func_info)),
-        ),
-        line_info: records(
-            old.map_or(0, |ext| count(&ext.line_info)),
-            new.map(|ext| count(&ext.line_info)),
-        ),
-        core_relo: records(
-            old.map_or(0, |ext| count(&ext.core_relo)),
-            new.map(|ext| count(&ext.core_relo)),
-        ),
-    }
-}
-
-fn count<R: BtfRecord>(table: &Table<R>) -> usize {
-    table.blocks.iter().map(|block| block.records.len()).sum()
-}
-
-fn code_relocs(object: &Object, elf: &ElfObject) -> usize {
-    let relocs = elf.relocations_by_section();
-    let code = object.links().code.iter();
-    code.filter_map(|section| relocs.get(&section.index)).map(Vec::len).sum()
 }
 
 fn load(
@@ -232,53 +209,66 @@ fn load(
     LoadReport { at, section, offset, size, value, variable }
 }
 
-/// The source lines of instructions, found for a whole function at a time.
-pub(crate) struct Lines<'o> {
-    object: &'o Object,
-    /// For each slot of a function the line of the original instruction.
-    funcs: PerEntity<Func, Option<Vec<Option<Line>>>>,
+/// Adds why parts of the object went or stayed.
+fn add_reasons(report: &mut Report, reasons: Reasons) {
+    let maps = reasons.dead.iter().filter(|dead| dead.kind == PartKind::Map);
+    report.dropped.maps = maps.map(|dead| dead.name.clone()).collect();
+    report.dead = reasons.dead;
+    report.cut = reasons.cut;
+    report.kept = reasons.kept;
+    report.notes.extend(reasons.notes);
 }
 
-impl<'o> Lines<'o> {
-    pub(crate) fn new(object: &'o Object) -> Self {
-        Lines { object, funcs: PerEntity::default() }
-    }
-
-    pub(crate) fn location(&mut self, func: Func, slot: Option<u32>) -> Location {
-        let function = self.object.program().funcs.get(func);
-        let line = slot.zip(function).and_then(|(slot, function)| {
-            let lines = self.funcs[func].get_or_insert_with(|| lines_of(function));
-            lines.get(slot as usize).copied().flatten()
-        });
-        Location {
-            function: function.map(|function| function.name.clone()).unwrap_or_default(),
-            instruction: slot,
-            source: line.and_then(|line| source(self.object, line)),
-        }
-    }
+/// Adds what the checker said. A function that it refused is not one that would have grown.
+fn add_proof(
+    report: &mut Report,
+    proof: &Proof,
+    (log, program): (&FoldLog, &Program),
+    (scope, live): (&Scope<'_>, &Live),
+    lines: &mut Lines<'_>,
+) {
+    let kept = proof.kept(live);
+    let refusal = |(&func, refused): (&Func, &Refused)| RefusalReport {
+        function: program.funcs[func].name.clone(),
+        at: lines.location(refused.refusal.func, refused.refusal.slot),
+        reason: refused.refusal.reason.to_string(),
+        folded: match log.levels[func] {
+            Level::Full | Level::Narrow | Level::Plain => LessFolded::Values,
+            Level::Bare => LessFolded::Branches,
+            Level::None => LessFolded::Nothing,
+        },
+        instructions: encoded_slots(&program.funcs[func]).saturating_sub(refused.slots),
+        keeps: kept(func).into_iter().map(|node| scope.name(node)).collect(),
+    };
+    let refused: Vec<RefusalReport> = proof.refused.iter().map(refusal).collect();
+    let is_refused = |name: &String| refused.iter().any(|r| r.function == *name);
+    report
+        .notes
+        .retain(|note| !matches!(note, Note::FoldedLess { function, .. } if is_refused(function)));
+    report.proof = Some(ProofReport { proven: proof.proven, refused });
 }
 
-fn lines_of(function: &Function) -> Vec<Option<Line>> {
-    let mut lines = vec![None; function.original_slots as usize];
-    for (_, inst) in function.insts() {
-        let data = function.inst(inst);
-        let entry = data.origin.and_then(|origin| lines.get_mut(origin as usize));
-        if let Some(entry) = entry {
-            *entry = data.line;
-        }
-    }
-    lines
+/// Adds the functions that stay as they were for what a replacement of them may do. What they
+/// call stays with them.
+fn add_replaceable(report: &mut Report, object: &Object, held: &[(Func, Property)]) {
+    let name = |func: Func| object.program().funcs[func].name.clone();
+    let parts = held.iter().flat_map(|(func, _)| needs::parts(object.program(), *func));
+    let parts: Vec<String> = parts.map(name).collect();
+    let is_part = |name: &String| parts.contains(name);
+    report
+        .notes
+        .retain(|note| !matches!(note, Note::FoldedLess { function, .. } if is_part(function)));
+    report.notes.extend(held.iter().map(|(func, property)| Note::Replaceable {
+        function: name(*func),
+        property: property.text(),
+    }));
 }
 
-fn source(object: &Object, line: Line) -> Option<SourceLine> {
-    let btf = object.btf()?;
-    let record = &object.links().lines.get(line)?.record;
-    Some(SourceLine {
-        file: btf.str_lossy(record.file_name_off).into_owned(),
-        line: record.line(),
-        column: record.column(),
-        text: btf.str_lossy(record.line_off).trim().to_owned(),
-    })
+/// Notes of values that change nothing. Those of an earlier fold have done so already.
+fn without_effect(fold: &Fold<'_>) -> Vec<Note> {
+    let earlier = fold.record.values.iter().filter(|known| !known.sealed && !known.frozen);
+    let earlier: BTreeSet<&str> = earlier.map(|known| known.name.as_str()).collect();
+    effects::without_effect(fold.object, &fold.variables, &earlier)
 }
 
 fn condition(width: Width, cond: Cond, dst: Reg, src: Operand) -> String {
