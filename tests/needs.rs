@@ -139,6 +139,25 @@ fn metadata_stays() {
     }
 }
 
+/// A loop that runs its callback no times does not hold the callback's address: kernels refuse a
+/// program that names a function which its verifier did not enter. In the functions that call it
+/// with other numbers the callback stays.
+#[test]
+fn loops_that_run_no_times_go() {
+    let object = object("loops.o");
+    let left = |entry: &str| {
+        let (folded, _) = folded_to(&object, &[entry]);
+        ["never", "behind"].map(|name| has_code(&folded, name))
+    };
+    assert_eq!(left("by_value"), [false; 2]);
+    assert_eq!(left("by_source"), [false; 2]);
+    assert_eq!(left("both"), [true, false]);
+    // Another number, and all of it is entered.
+    let set = Fold::new(&object).unwrap().entry("by_value").unwrap().set("times", "1").unwrap();
+    let folded = Object::parse(&set.freeze_all().run().unwrap().bytes).unwrap();
+    assert!(has_code(&folded, "never"));
+}
+
 /// A program that casts addresses of an arena names it, and no other does.
 #[test]
 fn arenas_are_named() {

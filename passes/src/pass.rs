@@ -206,6 +206,10 @@ struct Driver<'a> {
     program: Program,
     /// The program before anything was folded.
     original: &'a Program,
+    /// The component of each function in the original's call graph.
+    components: PerEntity<Func, Func>,
+    /// Functions that call a helper that would run a callback no times.
+    drops_callback: PerEntity<Func, bool>,
     options: &'a Options,
     roots: &'a [Func],
     log: FoldLog,
@@ -252,6 +256,8 @@ impl Driver<'_> {
         let mut driver = Driver {
             program: original.clone(),
             original,
+            components: graph.components(),
+            drops_callback: PerEntity::default(),
             options,
             roots,
             log,
@@ -335,15 +341,27 @@ impl Driver<'_> {
             self.fold_function(facts, func)?;
             self.folded[func] = Some(seen);
         }
+        // Where something is folded, functions can become the last to enter a callback.
+        let mut changed: Funcs = PerEntity::default();
+        for func in self.program.funcs.keys().filter(|func| self.log.changed[*func]) {
+            changed[self.components[func]] = true;
+        }
+        for func in self.program.funcs.keys() {
+            if self.drops_callback[func] && changed[self.components[func]] {
+                self.fold_function(facts, func)?;
+            }
+        }
         Ok(())
     }
 
     fn fold_function(&mut self, facts: &Facts, func: Func) -> Result<(), PassError> {
         let rules = self.options.rules[func];
         let mut patch = Patch::collect(&self.program, facts, func, rules);
-        if !patch.folds() && !self.log.changed[func] {
+        if !patch.folds() && !self.log.changed[func] && !self.drops_callback[func] {
+            self.drops_callback[func] = patch.drops_callback;
             return Ok(());
         }
+        self.drops_callback[func] = false;
         if self.log.levels[func] == Level::Bare {
             patch.keep_events();
             let events = patch.events.clone();

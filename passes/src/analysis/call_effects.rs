@@ -66,6 +66,11 @@ fn write_through(state: &mut State, address: Value, len: i64, deep: bool) {
     }
 }
 
+/// Whether a helper that is called now runs none of the program's code and returns 0.
+pub(crate) fn runs_nothing(state: &State, helper: &Helper) -> bool {
+    helper.runs_nothing(|reg| state.reg(reg).as_constant().filter(|_| state.kind(reg).is_number()))
+}
+
 pub(super) fn call_helper(state: &mut State, helper: &Helper) {
     let args = || Reg::arguments().zip(helper.args);
     let length = |number: u8| {

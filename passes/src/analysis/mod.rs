@@ -1,7 +1,7 @@
 //! Analyses: facts about code, found without changing it.
 
 pub mod branches;
-mod call_effects;
+pub(crate) mod call_effects;
 pub mod calls;
 pub mod constants;
 pub mod frame;

@@ -3,7 +3,7 @@
 
 use crate::analysis::branches::operand;
 use crate::analysis::call_effects::{
-    call_function, call_helper, call_unknown, clobber_caller_saved,
+    call_function, call_helper, call_unknown, clobber_caller_saved, runs_nothing,
 };
 use crate::analysis::constants::{FuncFacts, is_untouchable};
 use crate::analysis::kind::Kind;
@@ -310,6 +310,10 @@ impl Transfer<'_> {
     fn call(&self, state: &mut State, callee: Callee) -> bool {
         match callee {
             Callee::Helper(number) => match Helper::get(number) {
+                Some(helper) if runs_nothing(state, helper) => {
+                    clobber_caller_saved(state);
+                    state.set_number(Reg::R0, Value::constant(0));
+                }
                 Some(helper) => call_helper(state, helper),
                 None => call_unknown(state, Reg::arguments().collect()),
             },

@@ -11,8 +11,9 @@ use crate::check::refusal::Reason;
 use crate::check::state::{ORIGINAL, REWRITTEN, State, plain};
 use crate::check::value::{Abs, Base, Kind};
 use crate::entity::{Core, Extern, Func};
+use crate::helpers::Helper;
 use crate::ir::{ExternValue, Function, InstData, Op, Program};
-use crate::isa::{self, AluOp, Endian, Imm64, Operand, Reg, Size, Width};
+use crate::isa::{self, AluOp, Callee, Endian, Imm64, Operand, Reg, Size, Width};
 
 /// Where 4-byte loads of a context give addresses: `data`, `data_end` and `data_meta` of
 /// `struct xdp_md` (0, 4, 8) and of `struct __sk_buff` (76, 80, 140).
@@ -122,6 +123,9 @@ impl<'a> Machine<'a> {
                             if cells::in_frame(at.saturating_add(off.into()), size.bytes())
                     )
             }
+            Op::Call(Callee::Helper(number)) => {
+                data.core.is_none() && self.runs_nothing(state, side, number)
+            }
             Op::Atomic { .. }
             | Op::LoadAcquire { .. }
             | Op::StoreRelease { .. }
@@ -134,6 +138,15 @@ impl<'a> Machine<'a> {
             | Op::MayGoto { .. }
             | Op::GotoX { .. } => false,
         }
+    }
+
+    /// Whether a helper that is called now runs none of the program's code and returns 0.
+    fn runs_nothing(&mut self, state: &State, side: usize, number: i32) -> bool {
+        let known = |reg| {
+            let abs = self.arena.abs(state.reg(side, reg));
+            abs.num.as_one().filter(|_| abs.is_number() && !abs.uninit)
+        };
+        Helper::get(number).is_some_and(|helper| helper.runs_nothing(known))
     }
 
     /// Executes a silent instruction of one program. `home` is the instruction of the original
@@ -197,6 +210,13 @@ impl<'a> Machine<'a> {
                     side.frame.write(&mut self.arena, endian, at, size.bytes(), value);
                 }
                 return Ok(());
+            }
+            Op::Call(Callee::Helper(number)) if self.runs_nothing(state, side, number) => {
+                for reg in Reg::arguments() {
+                    let uninit = self.arena.opaque(Abs::UNINIT);
+                    state.set(side, reg, uninit);
+                }
+                (Reg::R0, self.arena.number(0))
             }
             Op::Atomic { .. }
             | Op::LoadAcquire { .. }

@@ -17,6 +17,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use crate::isa::Reg;
+
 /// What a helper does with the memory that an argument points to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
@@ -173,6 +175,15 @@ impl Helper {
     /// The number of argument registers that it reads.
     pub fn arity(&self) -> usize {
         self.args.len()
+    }
+
+    /// Whether it calls its callback no times and does nothing else but return 0, given what is
+    /// known of its arguments: `bpf_loop` without iterations and flags (`kernel/bpf/bpf_iter.c`).
+    /// Its verifier does not enter the callback then (`check_helper_call`), and refuses the
+    /// program if it removes what it has not entered and nothing is behind it
+    /// (`jit_subprogs`: "No program to jit").
+    pub fn runs_nothing(&self, known: impl Fn(Reg) -> Option<u64>) -> bool {
+        self.number == Self::LOOP && known(Reg::R1) == Some(0) && known(Reg::R4) == Some(0)
     }
 
     /// Whether it calls a function of the program before it returns, or lets it be called

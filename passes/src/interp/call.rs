@@ -48,6 +48,9 @@ impl Machine<'_> {
             }
             values.push(value);
         }
+        if helper.runs_nothing(|reg| values.get(reg.index().wrapping_sub(1)).copied().flatten()) {
+            return Ok(Answer::Value(Some(0)));
+        }
         let given = self.given(helper, &values)?;
         let mut memory = Vec::new();
         for given in given.iter().filter(|g| g.access.reads()) {

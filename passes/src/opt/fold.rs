@@ -5,16 +5,22 @@
 //! slots, or replaces a load), so that the verifier knows what a removed check would have
 //! told it. An immediate never makes an instruction that the verifier refuses: division by
 //! zero, shifts by the width or more (`check_alu_op` of `kernel/bpf/verifier.c`).
+//!
+//! A helper that runs a callback no times is its result: the kernel removes a callback that its
+//! verifier never enters, and refuses the program if nothing is behind it that the address could
+//! then be of (`jit_subprogs`). What else the program enters decides that, and what is behind it.
 
 use crate::analysis::branches::decide;
+use crate::analysis::call_effects::runs_nothing;
 use crate::analysis::constants::{At, Facts};
 use crate::analysis::jump_tables::Selection;
 use crate::analysis::state::State;
 use crate::analysis::value::Value;
 use crate::cfg::Cfg;
 use crate::entity::{Block, Extern, Func, Inst, Section};
+use crate::helpers::Helper;
 use crate::ir::{Function, InstData, JumpTable, Op, Program};
-use crate::isa::{AluOp, Cond, Operand, Reg, Size, Width};
+use crate::isa::{AluOp, Callee, Cond, Operand, Reg, Size, Width};
 use crate::opt::load_constant;
 use crate::rules::{Rule, Rules};
 
@@ -111,6 +117,8 @@ pub struct Patch {
     cut: Vec<(Block, Inst)>,
     /// For each jump table the entries that some `gotox` can select.
     selected: Vec<Vec<bool>>,
+    /// Whether a helper is called that would run a callback no times.
+    pub drops_callback: bool,
     /// What the report will say.
     pub events: Vec<Event>,
     /// The loads among the events.
@@ -242,6 +250,13 @@ impl Patch {
                     });
                     return None;
                 }
+            }
+            Op::Call(Callee::Helper(number))
+                if Helper::get(number).is_some_and(|helper| runs_nothing(state, helper)) =>
+            {
+                self.drops_callback = true;
+                self.replace.push((inst, load_constant(Reg::R0, 0)));
+                return None;
             }
             _ => {}
         }

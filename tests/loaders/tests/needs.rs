@@ -22,6 +22,7 @@ const CASES: &[(&str, &[Setting<'_>])] = &[
     ("arena.o", &[Setting::All(&[]), Setting::Flipped]),
     ("replaced.o", &[Setting::All(&[])]),
     ("refused.o", &[Setting::All(&[])]),
+    ("loops.o", &[Setting::All(&[])]),
 ];
 
 fn cases() -> Vec<Case> {
@@ -66,7 +67,7 @@ fn compare(loader: &str, least: usize, verdicts: impl Fn(&[u8]) -> Result<Verdic
 #[test]
 fn libbpf_loads_what_it_loaded() {
     if may_load("loading with libbpf") {
-        compare("libbpf", 25, libbpf::verdicts);
+        compare("libbpf", 28, libbpf::verdicts);
     }
 }
 

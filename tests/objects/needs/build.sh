@@ -14,7 +14,7 @@ llvm-objcopy-22 --localize-symbol=of_local_symbol hidden.o
 clang-19 $flags -DPLAIN -c hidden.c -o hidden-plain.o
 llvm-strip-22 -g hidden-plain.o
 llvm-objcopy-22 --localize-symbol=of_local_symbol hidden-plain.o
-for name in graph exceptions names replaced; do build $name; done
+for name in graph exceptions names replaced loops; do build $name; done
 build arena
 clang-14 $flags -c refused.c -o refused.o
 llvm-strip-22 -g refused.o
