@@ -258,6 +258,19 @@ fn refused_types_stay_refused() {
         assert_eq!(marks(&again), 1, "{name}");
         assert!(!report.notes.iter().any(|note| matches!(note, Note::TypesRefused { .. })));
     }
+    // A type that is refused by itself is kept as it is, whatever loaders do with it; nothing else.
+    let valid_types = object("refused-valid.o");
+    let unordered = with_types(&valid_types, |btf| {
+        let part = btf.find("part", |kind| matches!(kind, Kind::Struct(_))).unwrap();
+        if let Kind::Struct(part) = &mut btf.ty_mut(part).unwrap().kind {
+            (part.members[0].bit_offset, part.members[1].bit_offset) = (32, 0);
+        }
+    });
+    let (with, without) = (folded(&unordered), folded(&valid_types));
+    assert_eq!((has_struct(&with, "part"), marks(&with)), (true, 0));
+    assert_eq!((has_struct(&without, "part"), marks(&without)), (false, 0));
+    let find = |btf: &Btf| btf.find_func("dead");
+    assert!(find(with.btf().unwrap()).is_none());
     assert_eq!(marks(&folded(&valid)), 0);
     // What is refused has not gone.
     assert_eq!(marks(&folded(&empty(&valid, ".data", "counter"))), 0);

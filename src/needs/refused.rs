@@ -5,22 +5,22 @@
 //! functions are verified with their callers. Some programs load for that alone. If folding took out
 //! what is refused, kernels would verify these functions on their own. So types that were refused
 //! must be refused afterwards, too: a type that is refused by itself stays
-//! ([`prune_types`](crate::prune::prune_types)), and where it was the place of a variable that has
+//! ([`refused_types`](super::refused_types)), and where it was the place of a variable that has
 //! gone, [`mark`] adds a type that kernels refuse.
 //!
-//! Here is what every kernel that knows the kinds of types refuses (`kernel/bpf/btf.c`) and no
-//! loader mends. What only some kernels refuse (a struct with two locks or a list without its
-//! tag since 6.1, names longer than 127 bytes before) is not.
+//! Of places, here is what every kernel refuses (`btf_datasec_check_meta`, `btf_datasec_resolve`) and
+//! no loader mends. Loaders give a DATASEC without a size that of its section and global variables
+//! the places of their symbols, sort variables by their places, and lay out those of externs anew
+//! (`btf_fixup_datasec`, `bpf_object__collect_externs`). libbpf does not open an object with a
+//! DATASEC whose section is not there, is empty, or has no symbol for a global variable.
 
-use crate::btf::{Btf, DataSec, FuncProto, Kind, Linkage, Type, TypeId, TypeSet};
+use super::refused_types::{EXTERNS, externs};
+use crate::btf::{Btf, DataSec, FuncProto, Kind, Linkage, Type, TypeId};
 use crate::elf::{ElfObject, SymbolBind, SymbolIndex, SymbolKind};
 
 /// The extern function that says that kernels are to refuse the types (`btf_func_check_meta`
 /// accepts linkages up to global), as gcc 14 writes some for `memcpy`.
 const MARK: &str = "bpfold_types_refused_as_before";
-
-/// Sections of externs, which loaders make valid (`bpf_object__collect_externs`).
-const EXTERNS: [&str; 2] = [".ksyms", ".kconfig"];
 
 /// What kernels refuse about a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,24 +35,19 @@ pub(crate) struct Refused {
 
 /// Whether kernels refuse the types of an object, of which some symbols are `gone`.
 pub(crate) fn is_refused(btf: &Btf, elf: &ElfObject, gone: impl Fn(SymbolIndex) -> bool) -> bool {
-    refused_type(btf).is_some() || refused_place(btf, elf, gone).is_some()
+    is_extern_refused(btf) || refused_place(btf, elf, gone).is_some()
 }
 
-/// The first type that kernels refuse by itself: an extern function or variable that is in no
-/// section of externs (`btf_func_check_meta`, `btf_var_check_meta`).
-fn refused_type(btf: &Btf) -> Option<TypeId> {
-    let datasecs = btf.own_types().filter_map(|(_, ty)| match &ty.kind {
-        Kind::DataSec(section) if EXTERNS.contains(&btf.str(ty.name)) => Some(&section.vars),
-        _ => None,
-    });
-    let externs: TypeSet = datasecs.flatten().map(|var| var.var).collect();
-    let refused = btf.own_types().find(|(id, ty)| match ty.kind {
+/// Whether an extern function or variable is in no section of externs, which every kernel refuses
+/// and no loader mends (`btf_func_check_meta`, `btf_var_check_meta`).
+fn is_extern_refused(btf: &Btf) -> bool {
+    let externs = externs(btf);
+    btf.own_types().any(|(id, ty)| match ty.kind {
         Kind::Func { linkage, .. } | Kind::Var { linkage, .. } => {
-            linkage == Linkage::Extern && !externs.contains(*id)
+            linkage == Linkage::Extern && !externs.contains(id)
         }
         _ => false,
-    });
-    refused.map(|(id, _)| id)
+    })
 }
 
 /// The first variable whose place in its DATASEC kernels refuse (`btf_datasec_check_meta`), as
@@ -102,17 +97,23 @@ fn wrong_place(
             }
             _ => var.offset.into(),
         };
-        places.push((offset, u64::from(var.size), var.var));
+        let needs = match ty.kind {
+            Kind::Var { ty, .. } => btf.size_of(ty).unwrap_or(0),
+            _ => 0,
+        };
+        places.push((offset, u64::from(var.size), needs, var.var));
     }
     places.sort_by_key(|(offset, ..)| *offset);
     let mut end = 0;
-    for (offset, len, var) in places {
+    for (offset, len, needs, var) in places {
         let problem = if offset < end {
             "it begins in another variable"
         } else if len == 0 {
             "it has no size"
         } else if offset.saturating_add(len) > size {
             "it ends behind the section"
+        } else if len < needs {
+            "it is smaller than its type"
         } else {
             end = offset + len;
             continue;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::btf::{Btf, Kind, Linkage, Record, Table, TypeId, TypeSet};
+use crate::btf::{Btf, Kind, Record, Table, TypeId, TypeSet};
 use crate::draft::{Draft, Forgotten};
 use crate::elf::SymbolKind;
 use crate::needs;
@@ -11,20 +11,13 @@ use crate::needs;
 /// makes the table of strings anew.
 ///
 /// What is there is needed: variables of DATASECs, functions that records or symbols name,
-/// types of CO-RE records, and what these refer to. So are functions of other objects that are in
-/// no DATASEC (gcc 14 writes such for `memcpy`): kernels refuse all types for them, and what they
-/// accept without types they may refuse with types.
+/// types of CO-RE records, and what these refer to. So is what kernels refuse
+/// ([`refused_types`](needs::refused_types)): what they accept without types they may refuse with.
 pub(crate) fn prune_types(draft: &mut Draft) {
     let Draft { elf, btf: Some(btf), ext, symbols: gone, forgotten, .. } = draft else { return };
+    // Externs are valid in their DATASEC, which they may leave.
+    let refused: TypeSet = needs::refused_types(btf).map(|(id, _)| id).collect();
     let lost = forget(btf, forgotten);
-    let in_datasec: TypeSet = btf
-        .own_types()
-        .filter_map(|(_, ty)| match &ty.kind {
-            Kind::DataSec(section) => Some(section.vars.iter().map(|var| var.var)),
-            _ => None,
-        })
-        .flatten()
-        .collect();
     let symbols: BTreeSet<&[u8]> = elf
         .symbols
         .iter()
@@ -32,11 +25,9 @@ pub(crate) fn prune_types(draft: &mut Draft) {
         .map(|(_, symbol)| symbol.name.as_slice())
         .collect();
     let needed = btf.own_types().filter(|(id, ty)| match ty.kind {
+        _ if refused.contains(*id) => true,
         Kind::DataSec(_) | Kind::Var { .. } => !lost.contains(*id),
-        Kind::Func { linkage, .. } => {
-            let refused = linkage == Linkage::Extern && !in_datasec.contains(*id);
-            !lost.contains(*id) && (refused || symbols.contains(btf.bytes(ty.name)))
-        }
+        Kind::Func { .. } => !lost.contains(*id) && symbols.contains(btf.bytes(ty.name)),
         _ => false,
     });
     let mut keep: TypeSet = needed.map(|(id, _)| id).collect();

@@ -18,3 +18,5 @@ for name in graph exceptions names replaced loops; do build $name; done
 build arena
 clang-14 $flags -c refused.c -o refused.o
 llvm-strip-22 -g refused.o
+clang-19 $flags -DVALID -c refused.c -o refused-valid.o
+llvm-strip-22 -g refused-valid.o
