@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use crate::draft::Written;
 use crate::kernel::core::CoreMode;
 use crate::needs::Refused;
+use crate::parts;
 use crate::passes::pass::Step;
 use crate::passes::rules::Rules;
 use crate::prune::{CutSection, PruneOptions};
@@ -196,6 +197,11 @@ impl<'o> Fold<'o> {
     #[cfg(feature = "fuzzing")]
     pub(crate) fn compare(&self, made: &Made<'_>, file: &[u8]) -> Result<(), Error> {
         compare::compare(self, made, file)
+    }
+
+    /// Whether the user wants a variable to stay declared.
+    fn is_asked(&self, variable: &Variable) -> bool {
+        parts::matches(&self.prune.keep_vars, &variable.name)
     }
 
     fn is_by_user(&self, variable: &Variable) -> bool {

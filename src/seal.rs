@@ -12,6 +12,7 @@ use crate::elf::{
     SymbolIndex, SymbolKind,
 };
 use crate::lift::Addends;
+use crate::report::NotSealed;
 use crate::sections::live_relocs;
 use crate::variables::Variable;
 
@@ -20,8 +21,8 @@ use crate::variables::Variable;
 pub(crate) struct Seals<'v> {
     /// They are gone.
     pub sealed: Vec<&'v Variable>,
-    /// They are still there, since data holds their address.
-    pub kept: Vec<&'v Variable>,
+    /// They are still there, and why.
+    pub kept: Vec<(&'v Variable, NotSealed)>,
 }
 
 /// Seals variables of one section. Gives those that could not be sealed, since data holds

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bpfold::elf::SymbolKind;
 use bpfold::passes::isa::{Imm64, Op};
-use bpfold::report::Note;
+use bpfold::report::{NotSealed, Note};
 use bpfold::{Error, Fold, Folded, Object};
 
 fn objects_in(dir: &Path, found: &mut Vec<PathBuf>) {
@@ -166,7 +166,7 @@ fn sealing() {
     assert_eq!(elf.section_by_name(".rodata.alone"), None);
     // Data holds the address of `pointed` by its symbol.
     assert!(elf.symbol_by_name("pointed").is_some());
-    let note = Note::NotSealed { variable: "pointed".into() };
+    let note = Note::NotSealed { variables: vec!["pointed".into()], why: NotSealed::Held };
     assert!(folded.report.notes.contains(&note), "{:?}", folded.report.notes);
 
     let rodata = elf.section_by_name(".rodata").unwrap();

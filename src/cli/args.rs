@@ -115,6 +115,10 @@ pub struct FoldOptions {
     /// Read such values from a file, one a line; lines that begin with # are comments
     #[arg(long, value_name = "FILE")]
     pub values: Vec<PathBuf>,
+    /// Give a read-only section, `.rodata` if none is named, all of its contents as a loader
+    /// holds them, and take them as they are
+    #[arg(long, value_name = "[SECTION=]FILE")]
+    pub rodata: Vec<SectionImage>,
     /// Take variables as they are stored: a name, member, or pattern with `*` and `?`
     #[arg(long, value_name = "NAME|GLOB")]
     pub freeze: Vec<String>,
@@ -137,6 +141,14 @@ pub struct FoldOptions {
     /// Keep programs and functions also when nothing enters them any more
     #[arg(long, value_name = "NAME|GLOB")]
     pub keep_func: Vec<String>,
+    /// Keep what bindings made from the original object name: every map, program and variable.
+    /// Dead maps stay declared, dead programs only return; the summary lists them, so that the
+    /// loader can leave out creating and loading them
+    #[arg(long)]
+    pub keep_interface: bool,
+    /// Keep variables in the symbols and in BTF also when they are folded
+    #[arg(long, value_name = "NAME|GLOB")]
+    pub keep_var: Vec<String>,
     /// Name a prog array that the loader fills: with the programs of sections that end in a
     /// slot's number, such as `2/7` (all such sections, or those that begin with SECTION/), or
     /// with programs that are named, or whose sections are, each in any slot
@@ -206,9 +218,10 @@ impl From<Core> for CoreMode {
 
 /// All of [`FoldOptions`] and [`KernelArgs`]: clap makes no group of a structure with another
 /// one in it.
-const FOLD_OPTIONS: [&str; 18] = [
+const FOLD_OPTIONS: [&str; 21] = [
     "set",
     "values",
+    "rodata",
     "freeze",
     "freeze_all",
     "entry",
@@ -216,6 +229,8 @@ const FOLD_OPTIONS: [&str; 18] = [
     "keep_map",
     "prune_maps",
     "keep_func",
+    "keep_interface",
+    "keep_var",
     "tail_map",
     "require_no_globals",
     "freeze_marked",
@@ -274,6 +289,27 @@ impl FromStr for Setting {
             }
             _ => Err(format!("`{text}`: expected NAME=VALUE")),
         }
+    }
+}
+
+/// The contents of a read-only section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SectionImage {
+    /// The section.
+    pub section: String,
+    /// The file that holds its contents.
+    pub path: PathBuf,
+}
+
+impl FromStr for SectionImage {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (section, path) = text.split_once('=').unwrap_or((".rodata", text));
+        if section.is_empty() || path.is_empty() {
+            return Err(format!("`{text}`: expected FILE or SECTION=FILE"));
+        }
+        Ok(Self { section: section.to_owned(), path: PathBuf::from(path) })
     }
 }
 

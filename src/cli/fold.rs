@@ -82,6 +82,10 @@ pub fn prepare<'o>(
     for setting in &options.set {
         fold = fold.set(&setting.name, &setting.value).map_err(error())?;
     }
+    for image in &options.rodata {
+        let bytes = files::read(&image.path)?;
+        fold = fold.section_bytes(&image.section, &bytes).map_err(error())?;
+    }
     for pattern in &options.freeze {
         fold = fold.freeze(pattern).map_err(error())?;
     }
@@ -114,6 +118,12 @@ fn usage<'o>(mut fold: Fold<'o>, options: &FoldOptions) -> Result<Fold<'o>, bpfo
     }
     for pattern in &options.keep_func {
         fold = fold.keep_function(pattern)?;
+    }
+    for pattern in &options.keep_var {
+        fold = fold.keep_variable(pattern)?;
+    }
+    if options.keep_interface {
+        fold = fold.keep_interface();
     }
     for map in &options.tail_map {
         fold = fold.tail_map(map.clone())?;

@@ -13,6 +13,7 @@ pub(super) fn compare(fold: &Fold<'_>, made: &Made<'_>, file: &[u8]) -> Result<(
     let made = written::Made {
         object: fold.object,
         program: &made.code.program,
+        stubs: &made.code.stubs,
         variables: &fold.variables,
         record: &made.record,
         gone: &written.gone,

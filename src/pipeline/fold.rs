@@ -16,7 +16,7 @@ use crate::passes::entity::{Func, PerEntity};
 use crate::passes::ir::Program;
 use crate::passes::pass::{FoldLog, Folded, Folding, Level, Options};
 use crate::proof::Proof;
-use crate::prune::Live;
+use crate::prune::{self, Live};
 use crate::report::Note;
 
 /// The code after folding.
@@ -32,6 +32,8 @@ pub(super) struct Code {
     pub held: Vec<(Func, Property)>,
     /// The functions that can be entered from outside.
     pub entered: Vec<Func>,
+    /// Programs that are entered no more, and that only return.
+    pub stubs: BTreeSet<Func>,
 }
 
 /// The folding of an object's code.
@@ -138,6 +140,10 @@ impl<'f> Folder<'f> {
         {
             return Ok(None);
         }
+        let stubs = match self.fold.prune.interface {
+            true => prune::make_stubs(object, &mut program, &now),
+            false => BTreeSet::new(),
+        };
         Ok(Some(Code {
             log: log.clone(),
             program,
@@ -146,6 +152,7 @@ impl<'f> Folder<'f> {
             too_far: self.too_far.clone(),
             held: self.held.iter().copied().collect(),
             entered,
+            stubs,
         }))
     }
 }

@@ -1,12 +1,14 @@
 //! What leaves the object, counted before it is written.
 
+use std::collections::BTreeMap;
+
 use super::report::slots;
 use crate::Object;
 use crate::btf::{Record, Table};
 use crate::draft::Draft;
 use crate::elf::{ElfObject, Section, SectionIndex};
 use crate::passes::ir::Program;
-use crate::report::{Dropped, Note};
+use crate::report::{Dropped, NotSealed, Note};
 use crate::seal::Seals;
 use crate::variables::Variable;
 
@@ -28,8 +30,12 @@ impl Leaving {
         if draft.elf.sections.iter().any(goes) {
             notes.push(Note::DwarfDropped);
         }
-        let kept = seals.kept.iter();
-        notes.extend(kept.map(|kept| Note::NotSealed { variable: kept.name.clone() }));
+        let mut not_sealed = BTreeMap::<NotSealed, Vec<String>>::new();
+        for (variable, why) in &seals.kept {
+            not_sealed.entry(*why).or_default().push(variable.name.clone());
+        }
+        let not_sealed = not_sealed.into_iter();
+        notes.extend(not_sealed.map(|(why, variables)| Note::NotSealed { variables, why }));
         Self {
             dropped: dropped(object, program, draft, &seals.sealed),
             core_left: draft.ext.as_ref().map_or(0, |ext| records(&ext.core_relo)),

@@ -25,6 +25,17 @@ impl Fold<'_> {
         }
     }
 
+    /// Gives all of a read-only section the contents that a loader holds for it, and makes them
+    /// final ([`Variables::set_section`](crate::Variables::set_section)).
+    ///
+    /// # Errors
+    /// No single section of this name; an image of another size; values that contradict those
+    /// given before, or of an earlier fold.
+    pub fn section_bytes(mut self, section: &str, image: &[u8]) -> Result<Self, Error> {
+        self.variables.set_section(section, image)?;
+        Ok(self)
+    }
+
     /// Makes what a pattern names final as it is stored ([`Variables::freeze`]).
     ///
     /// # Errors
@@ -118,6 +129,34 @@ impl Fold<'_> {
     pub fn keep_map(mut self, pattern: &str) -> Result<Self, Error> {
         prune::check_map(self.object, pattern)?;
         self.prune.keep_maps.push(pattern.to_owned());
+        Ok(self)
+    }
+
+    /// Keeps every map, program and variable that bindings made from the original object name
+    /// (libbpf's and libbpf-rs's skeletons, bpf2go's structs, aya's look-ups). Maps that no
+    /// program needs any more stay declared, programs that nobody enters only return, and
+    /// [`Report::kept`](crate::Report::kept) lists both.
+    #[must_use]
+    pub fn keep_interface(mut self) -> Self {
+        self.prune.interface = true;
+        self
+    }
+
+    /// Keeps variables, by name or pattern, in the symbols and in BTF, also when they are final:
+    /// a loader can still set them, to no effect.
+    ///
+    /// # Errors
+    /// No read-only variable has such a name.
+    pub fn keep_variable(mut self, pattern: &str) -> Result<Self, Error> {
+        let glob = WildMatch::new(pattern);
+        if !self.variables.iter().any(|variable| glob.matches(&variable.name)) {
+            return Err(VariableError::NoMatch {
+                pattern: pattern.to_owned(),
+                nearest: Vec::new(),
+            }
+            .into());
+        }
+        self.prune.keep_vars.push(pattern.to_owned());
         Ok(self)
     }
 

@@ -17,8 +17,8 @@ use crate::passes::pass::{FoldLog, Level, Limit};
 use crate::proof::{Proof, Refused};
 use crate::prune::{self, Live, Reasons, Scope};
 use crate::report::{
-    BranchReport, FunctionKind, FunctionReport, LessFolded, LessReason, LimitKind, LoadReport,
-    Location, Note, OpenVariable, PartKind, ProofReport, RefusalReport, Report,
+    BranchReport, DeadReport, FunctionKind, FunctionReport, LessFolded, LessReason, LimitKind,
+    LoadReport, Location, Note, OpenVariable, PartKind, ProofReport, RefusalReport, Report,
 };
 use crate::sections::BTF;
 use crate::variables::Variables;
@@ -27,7 +27,7 @@ use crate::{Object, bounds, effects};
 /// What was done, and why.
 pub(super) fn report(fold: &Fold<'_>, made: &Made<'_>) -> Report {
     let object = fold.object;
-    let Code { program, log, live, entered, proof, .. } = &made.code;
+    let Code { program, log, live, entered, proof, stubs, .. } = &made.code;
     let scope = &made.resolved.scope;
     let variables = &fold.variables;
     let lines = &mut Lines::new(object);
@@ -52,7 +52,7 @@ pub(super) fn report(fold: &Fold<'_>, made: &Made<'_>) -> Report {
     add_events(&mut report, object, log, variables, lines);
     add_reasons(
         &mut report,
-        prune::reasons(scope, live, program, log, variables, &made.cut, lines),
+        prune::reasons(scope, live, (program, stubs), log, variables, &made.cut, lines),
     );
     report.notes.extend(made.missing.iter().cloned());
     add_replaceable(&mut report, object, &made.code.held);
@@ -66,6 +66,9 @@ pub(super) fn report(fold: &Fold<'_>, made: &Made<'_>) -> Report {
         variable: refused.variable.clone(),
         problem: refused.problem,
     }));
+    if has_lost_names(&report) {
+        report.notes.push(Note::NamesGone);
+    }
     report
 }
 
@@ -217,6 +220,18 @@ fn add_reasons(report: &mut Report, reasons: Reasons) {
     report.cut = reasons.cut;
     report.kept = reasons.kept;
     report.notes.extend(reasons.notes);
+}
+
+/// Whether names are gone that bindings look up.
+fn has_lost_names(report: &Report) -> bool {
+    let is_named = |dead: &DeadReport| match dead.kind {
+        PartKind::Program | PartKind::Map => true,
+        PartKind::Section => {
+            [".data", ".rodata", ".bss"].iter().any(|kind| dead.name.starts_with(kind))
+        }
+        PartKind::Subprogram | PartKind::Extern => false,
+    };
+    !report.dropped.variables.is_empty() || report.dead.iter().any(is_named)
 }
 
 /// Adds what the checker said. A function that it refused is not one that would have grown.

@@ -1,16 +1,13 @@
 //! What is known before anything is rewritten: values of variables, facts of the kernel, answers
 //! to CO-RE records, and what of the object is needed.
 
-use std::collections::BTreeSet;
-
 use super::Fold;
 use crate::Error;
-use crate::elf::SectionIndex;
 use crate::kernel::core::{self, Applied, CoreMode};
 use crate::kernel::{self, Resolved as Facts};
 use crate::lift::Links;
 use crate::passes::ir::Program;
-use crate::prune::Scope;
+use crate::prune::{DataSections, Scope};
 use crate::variables::Variables;
 
 /// What is known before folding.
@@ -34,8 +31,7 @@ pub(super) fn resolve<'f>(fold: &'f Fold<'_>) -> Result<Resolved<'f>, Error> {
     check_record(fold)?;
     let object = fold.object;
     let facts = kernel::resolve(object, &fold.kernel)?;
-    let (open, closed) = sections(fold);
-    let scope = Scope::new(object, &fold.prune, &open, &closed);
+    let scope = Scope::new(object, &fold.prune, &sections(fold));
     let mut program = object.program().clone();
     apply_variables(&mut program, object.links(), &fold.variables);
     facts.apply(&mut program);
@@ -77,19 +73,21 @@ fn resolve_core(fold: &Fold<'_>, program: &mut Program) -> Result<Applied, Error
     Ok(core::apply(program, &resolutions, fold.core))
 }
 
-/// The read-only sections with variables that can still be set, and those in which the
-/// user has said of some variable that it cannot, and none can.
-fn sections(fold: &Fold<'_>) -> (BTreeSet<SectionIndex>, BTreeSet<SectionIndex>) {
-    let (mut open, mut closed) = (BTreeSet::new(), BTreeSet::new());
+/// What the variables say of the read-only sections.
+fn sections(fold: &Fold<'_>) -> DataSections {
+    let mut sections = DataSections::default();
+    let DataSections { open, closed, asked } = &mut sections;
     for index in fold.variables.sections() {
         let variables = || fold.variables.iter().filter(|known| known.section_at == index);
-        if variables().any(|variable| !fold.variables.is_sealed(variable)) {
+        if variables().any(|variable| fold.is_asked(variable)) {
+            asked.insert(index);
+        } else if variables().any(|variable| !fold.variables.is_sealed(variable)) {
             open.insert(index);
         } else if variables().any(|variable| fold.is_by_user(variable)) {
             closed.insert(index);
         }
     }
-    (open, closed)
+    sections
 }
 
 /// Fills in what is known of the read-only sections that code names.

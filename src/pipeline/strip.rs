@@ -7,17 +7,18 @@ use super::Fold;
 use super::fold::Code;
 use super::leaving::Leaving;
 use super::resolve::Resolved;
+use crate::btf::Linkage;
 use crate::draft::Draft;
 use crate::elf::{SectionIndex, SymbolIndex};
 use crate::lift::Links;
 use crate::lines::Lines;
 use crate::lower::Lowered;
-use crate::parts::Node;
+use crate::parts::{Node, is_data_map};
 use crate::passes::opt::fold::{Event, LoadSource};
 use crate::passes::pass::FoldLog;
 use crate::prune::{self, CutSection, Live, Scope};
 use crate::record::Record;
-use crate::report::FoldedWith;
+use crate::report::{FoldedWith, NotSealed};
 use crate::seal::{self, Seals};
 use crate::sections::RECORD;
 use crate::variables::{Finality, Variable};
@@ -46,13 +47,17 @@ pub(super) fn strip(
 ) -> Result<Stripped, Error> {
     let object = fold.object;
     let Resolved { facts, core, scope, .. } = resolved;
-    let Code { program, log, live, .. } = code;
+    let Code { program, log, live, stubs, .. } = code;
     let gone: Vec<SymbolIndex> = scope.dead(live, external).collect();
     let mut draft = Draft::new(lowered, object.btf().cloned());
     store_values(fold, &mut draft)?;
-    prune::remove(&mut draft, scope, live, program);
+    prune::remove(&mut draft, scope, live, (program, stubs));
     let seals = seal_and_prune(fold, &mut draft, log, scope, live)?;
-    let cut = prune::cut_constants(&mut draft, scope, program, &fold.variables);
+    // Skeletons write variables at the offsets that they had.
+    let cut = match fold.prune.interface {
+        true => Vec::new(),
+        false => prune::cut_constants(&mut draft, scope, program, &fold.variables),
+    };
     prune::drop_tables(&mut draft, object, program);
     let mut record = new_record(fold, &seals.sealed, facts.folded(object, &gone, log));
     let by_user = seals.sealed.iter().copied().filter(|variable| fold.is_by_user(variable));
@@ -144,12 +149,54 @@ fn seal_and_prune<'f>(
             continue;
         }
         let addends = fold.object.links().addends;
+        let to_seal = hold_back(fold, (draft, scope), index, to_seal, &mut seals.kept);
         let kept = seal::seal(draft, index, &to_seal, addends)?;
         let is_kept = |variable: &&Variable| kept.iter().any(|kept| std::ptr::eq(*kept, *variable));
         seals.sealed.extend(to_seal.into_iter().filter(|variable| !is_kept(variable)));
-        seals.kept.extend(kept);
+        seals.kept.extend(kept.into_iter().map(|variable| (variable, NotSealed::Held)));
     }
     Ok(seals)
+}
+
+/// Leaves out the variables that stay in the symbols and in BTF, and puts them into `kept`.
+fn hold_back<'v>(
+    fold: &Fold<'_>,
+    (draft, scope): (&Draft, &Scope<'_>),
+    section: SectionIndex,
+    to_seal: Vec<&'v Variable>,
+    kept: &mut Vec<(&'v Variable, NotSealed)>,
+) -> Vec<&'v Variable> {
+    let mut seal: Vec<&Variable> = Vec::new();
+    for variable in to_seal {
+        match () {
+            () if fold.is_asked(variable) => kept.push((variable, NotSealed::Asked)),
+            () if fold.prune.interface => kept.push((variable, NotSealed::Interface)),
+            () => seal.push(variable),
+        }
+    }
+    if !scope.is_asked(section) {
+        return seal;
+    }
+    // libbpf maps a section into the process that loads it, and a skeleton has a pointer to it,
+    // as long as BTF lists a variable there that is not static (`map_is_mmapable`).
+    let is_mapped = |variable: &Variable| {
+        variable.section_at == section
+            && variable.var.is_some()
+            && variable.linkage != Linkage::Static
+    };
+    let stays = |variable: &&Variable| {
+        is_mapped(variable) && !seal.iter().any(|sealed| std::ptr::eq(*sealed, *variable))
+    };
+    let is_map = draft.elf.sections.get(section).is_some_and(is_data_map);
+    if is_map && !fold.variables.iter().any(|variable| stays(&variable)) {
+        let by_compiler = |variable: &&Variable| !fold.is_by_user(variable);
+        let candidates = || seal.iter().copied().filter(|variable| is_mapped(variable));
+        if let Some(held) = candidates().find(by_compiler).or_else(|| candidates().next()) {
+            seal.retain(|variable| !std::ptr::eq(*variable, held));
+            kept.push((held, NotSealed::Mapped));
+        }
+    }
+    seal
 }
 
 /// The record of this fold and of those before.

@@ -24,8 +24,6 @@ use crate::Object;
 use crate::draft::Draft;
 use crate::elf::{R_BPF_64_64, SHF_MERGE, SHF_STRINGS, SectionIndex, SymbolIndex, SymbolKind};
 use crate::lift::Addends;
-use crate::parts::Node;
-use crate::report::KeepReason;
 use crate::sections::{BTF, BTF_EXT};
 use crate::variables::{Variable, Variables, is_read_only};
 
@@ -68,7 +66,7 @@ pub(crate) fn cut_constants(
     for (section, link) in links.sections.iter() {
         let (before, is_lost, after) =
             (before.of(section), after.is_lost(section), after.of(section));
-        let asked = scope.kept.contains(&(Node::Data(link.index), KeepReason::Asked));
+        let asked = scope.is_asked(link.index);
         // Mostly nothing has died.
         if spans(before) == spans(after)
             || is_lost

@@ -15,6 +15,7 @@ mod cut;
 mod error;
 mod globals;
 mod graph;
+mod interface;
 mod options;
 mod reason;
 mod remove;
@@ -38,6 +39,7 @@ pub(crate) use constants::{CutSection, cut_constants};
 pub use error::PruneError;
 pub(crate) use globals::check_globals;
 use graph::Graph;
+pub(crate) use interface::make_stubs;
 pub(crate) use options::{PruneOptions, check_function, check_map, check_program, check_tail_map};
 pub(crate) use reason::{Reasons, reasons};
 pub(crate) use remove::{lifted_without, remove};
@@ -65,6 +67,18 @@ pub(crate) struct Scope<'o> {
     holding: BTreeSet<MapId>,
 }
 
+/// What variables say of the sections that they are in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DataSections {
+    /// Something in them can still be set, so they must stay.
+    pub open: BTreeSet<SectionIndex>,
+    /// The user has said of some variable that it cannot be set, and none can: they can go
+    /// although nothing has named them in the first place.
+    pub closed: BTreeSet<SectionIndex>,
+    /// The user wants a variable in them to stay declared.
+    pub asked: BTreeSet<SectionIndex>,
+}
+
 /// What is needed after folding.
 pub(crate) struct Live {
     pub nodes: BTreeSet<Node>,
@@ -80,13 +94,11 @@ impl Live {
 }
 
 impl<'o> Scope<'o> {
-    /// `open` are the sections that must stay because something in them can still be set,
-    /// `closed` those that can go although nothing has named them in the first place.
+    /// The graph of an object as it was read, and what is needed in it.
     pub fn new(
         object: &'o Object,
         options: &'o PruneOptions,
-        open: &BTreeSet<SectionIndex>,
-        closed: &BTreeSet<SectionIndex>,
+        sections: &DataSections,
     ) -> Scope<'o> {
         let maps = Maps::new(object, &options.tail_maps);
         let program = object.program();
@@ -127,11 +139,17 @@ impl<'o> Scope<'o> {
         };
         scope.choose_functions();
         scope.choose_maps(&unnamed);
-        scope.choose_sections(&unnamed, open, closed);
+        scope.choose_sections(&unnamed, sections);
+        scope.choose_externs();
         // What may go although nothing has died.
         before.extend(unnamed.iter().filter(|node| !scope.roots.contains(node)));
         scope.before = before;
         scope
+    }
+
+    /// Whether the user wants a section of data to stay.
+    pub fn is_asked(&self, section: SectionIndex) -> bool {
+        self.kept.contains(&(Node::Data(section), KeepReason::Asked))
     }
 
     fn choose_functions(&mut self) {
@@ -158,26 +176,28 @@ impl<'o> Scope<'o> {
                 KeepReason::Tagged
             } else if def.numbered {
                 KeepReason::Numbered
-            } else if self.options.prune_maps {
-                continue;
-            } else if def.pinned {
+            } else if !self.options.prune_maps && def.pinned {
                 KeepReason::Pinned
-            } else if unnamed.contains(&node) {
+            } else if !self.options.prune_maps && unnamed.contains(&node) {
                 KeepReason::NeverUsed
+            } else if self.options.interface {
+                KeepReason::Interface
             } else {
                 continue;
             };
+            // A map that only its name keeps holds no program in its slots.
+            if why != KeepReason::Interface {
+                self.holding.insert(map);
+            }
             self.kept.push((node, why));
             self.roots.insert(node);
-            self.holding.insert(map);
         }
     }
 
     fn choose_sections(
         &mut self,
         unnamed: &BTreeSet<Node>,
-        open: &BTreeSet<SectionIndex>,
-        closed: &BTreeSet<SectionIndex>,
+        DataSections { open, closed, asked }: &DataSections,
     ) {
         for (index, section) in self.object.elf().sections.iter() {
             let node = Node::Data(index);
@@ -185,7 +205,7 @@ impl<'o> Scope<'o> {
             let goes = closed.contains(&index) || is_data_map(section) && self.options.no_globals;
             let why = if !is_data(section) {
                 continue;
-            } else if matches(&self.options.keep_maps, &name) {
+            } else if asked.contains(&index) || matches(&self.options.keep_maps, &name) {
                 KeepReason::Asked
             } else if open.contains(&index) {
                 KeepReason::Open
@@ -193,11 +213,23 @@ impl<'o> Scope<'o> {
                 KeepReason::FoundByName
             } else if unnamed.contains(&node) && !goes {
                 KeepReason::NeverUsed
+            } else if self.options.interface && interface::is_map(section) {
+                KeepReason::Interface
             } else {
                 continue;
             };
             self.kept.push((node, why));
             self.roots.insert(node);
+        }
+    }
+
+    fn choose_externs(&mut self) {
+        if self.options.interface {
+            for symbol in interface::externs(self.object) {
+                let node = Node::Extern(symbol);
+                self.kept.push((node, KeepReason::Interface));
+                self.roots.insert(node);
+            }
         }
     }
 

@@ -24,6 +24,10 @@ pub(crate) struct PruneOptions {
     pub prune_maps: bool,
     /// No data section may be left.
     pub no_globals: bool,
+    /// What bindings made from the original object name stays.
+    pub interface: bool,
+    /// Variables that stay in the symbols and in BTF.
+    pub keep_vars: Vec<String>,
 }
 
 impl PruneOptions {

@@ -41,7 +41,7 @@ pub(crate) struct Reasons {
 pub(crate) fn reasons(
     scope: &Scope<'_>,
     live: &Live,
-    program: &Program,
+    (program, stubs): (&Program, &BTreeSet<Func>),
     log: &FoldLog,
     variables: &Variables<'_>,
     cut: &[CutSection],
@@ -63,8 +63,15 @@ pub(crate) fn reasons(
     let dead = nodes.into_iter().map(|node| finder.dead(node)).collect();
     let cut = cut.iter().map(|cut| finder.cut(cut)).collect();
     let mut notes = finder.empty_slots();
-    notes.extend(dropped_targets(scope, program, log, &gone));
-    Reasons { dead, cut, kept: kept(scope, live), notes }
+    let entered_no_more = gone.union(stubs).copied().collect();
+    notes.extend(dropped_targets(scope, program, log, &entered_no_more));
+    let stubs = stubs.iter().map(|stub| KeptReport {
+        name: scope.name(Node::Func(*stub)),
+        kind: PartKind::Program,
+        reason: KeepReason::Interface,
+    });
+    let kept = stubs.chain(kept(scope, live)).collect();
+    Reasons { dead, cut, kept, notes }
 }
 
 /// The programs that go since others are named as entries, while a tail call that can run uses a

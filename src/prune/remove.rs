@@ -34,13 +34,19 @@ fn is_empty(func: &bpfold_passes::ir::Function) -> bool {
 }
 
 /// Takes out what has died. `program` is the code after folding.
-pub(crate) fn remove(draft: &mut Draft, scope: &Scope<'_>, live: &Live, program: &Program) {
+/// `stubs` are programs that only return, since nobody enters them.
+pub(crate) fn remove(
+    draft: &mut Draft,
+    scope: &Scope<'_>,
+    live: &Live,
+    (program, stubs): (&Program, &BTreeSet<Func>),
+) {
     let map = |node| match node {
         Node::Map(map) => Some(map),
         Node::Func(_) | Node::Data(_) | Node::Extern(_) => None,
     };
     let maps: Vec<MapId> = scope.dead(live, map).collect();
-    empty_slots(draft, scope.object, program);
+    empty_slots(draft, scope.object, (program, stubs));
     remove_maps(draft, scope, &maps);
     let external = |node| match node {
         Node::Extern(symbol) => Some(symbol),
@@ -54,12 +60,14 @@ pub(crate) fn remove(draft: &mut Draft, scope: &Scope<'_>, live: &Live, program:
 
 /// Takes programs that are gone out of the slots of prog arrays, and out of what no loader reads:
 /// the addresses there would be those of other code.
-fn empty_slots(draft: &mut Draft, object: &Object, program: &Program) {
+fn empty_slots(draft: &mut Draft, object: &Object, (program, stubs): (&Program, &BTreeSet<Func>)) {
+    let is_gone =
+        |func: Func| stubs.contains(&func) || program.funcs.get(func).is_some_and(is_empty);
     let gone: BTreeMap<(SectionIndex, u64), AddressForm> = object
         .links()
         .addresses
         .iter()
-        .filter(|address| program.funcs.get(address.place.func).is_some_and(is_empty))
+        .filter(|address| is_gone(address.place.func))
         .map(|address| ((address.section, address.offset), address.form))
         .collect();
     let sections: BTreeSet<SectionIndex> = gone.keys().map(|(section, _)| *section).collect();

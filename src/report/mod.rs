@@ -311,12 +311,16 @@ pub enum Note {
         /// How many there may be.
         value: usize,
     },
-    /// A variable that is folded but can still be set by name, since data holds its address:
-    /// setting it would change nothing.
+    /// Variables that are folded but can still be set by name: setting them changes nothing, and
+    /// no loader says so.
     NotSealed {
-        /// The variable.
-        variable: String,
+        /// The variables.
+        variables: Vec<String>,
+        /// Why they are still there.
+        why: NotSealed,
     },
+    /// Maps, programs or variables are gone that bindings made from the original object look up.
+    NamesGone,
     /// A tail call that can run, into a slot of a prog array that the object leaves empty
     /// while it fills others.
     EmptySlot {
@@ -398,6 +402,22 @@ pub enum Note {
     },
 }
 
+/// Why a variable that is folded can still be set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum NotSealed {
+    /// Data holds its address.
+    Held,
+    /// The user wants this variable to stay.
+    Asked,
+    /// Bindings made from the original object name it.
+    Interface,
+    /// It is the last variable of its section that is not static. Without one, libbpf does not
+    /// map the section, and the pointer to it in a skeleton is NULL after loading.
+    Mapped,
+}
+
 /// Why a value that was set changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "why")]
@@ -463,6 +483,7 @@ impl Note {
             | Note::Replaceable { .. }
             | Note::TypesRefused { .. }
             | Note::NotSealed { .. }
+            | Note::NamesGone
             | Note::EmptySlot { .. } => None,
         }
     }

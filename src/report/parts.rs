@@ -116,6 +116,9 @@ pub enum KeepReason {
     Open,
     /// A loader, a kernel or a tool finds it by its name.
     FoundByName,
+    /// Bindings made from the original object name it, and nothing else needs it any more. A
+    /// loader need not create such a map, and need not load such a program.
+    Interface,
     /// Only a function names it that no program calls, and that is there for others (a loader,
     /// a program that replaces it).
     NotCalled {
@@ -183,6 +186,10 @@ impl Display for KeptReport {
             KeepReason::NeverUsed => f.write_str("no program has used it in the first place"),
             KeepReason::Open => f.write_str("variables in it can still be set"),
             KeepReason::FoundByName => f.write_str("found by its name"),
+            KeepReason::Interface if self.kind == PartKind::Program => {
+                f.write_str("bindings name it; it only returns")
+            }
+            KeepReason::Interface => f.write_str("bindings name it"),
             KeepReason::NotCalled { by } => write!(f, "{by} uses it, which no program calls"),
             KeepReason::Held { by } => write!(f, "{by} holds it"),
         }

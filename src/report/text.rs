@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{LessReason, LimitKind, Location, NoEffect, Note};
+use super::{LessReason, LimitKind, Location, NoEffect, NotSealed, Note};
 
 /// `function+12, file.c:34 `text of the line``, as far as it is known.
 impl Display for Location {
@@ -53,10 +53,24 @@ impl Display for Note {
                 "{function} and what it calls stay as they were: the function {property} in code \
                  that cannot run, and only then may a program that replaces it do so"
             ),
-            Note::NotSealed { variable } => write!(
-                f,
-                "{variable} is folded, but data holds its address: \
-                 a loader can still set it, to no effect"
+            Note::NotSealed { variables, why } => {
+                let why = match why {
+                    NotSealed::Held => "data holds the address",
+                    NotSealed::Asked => "kept as asked",
+                    NotSealed::Interface => "bindings name it",
+                    NotSealed::Mapped => {
+                        "the last variable that is not static keeps the section mapped"
+                    }
+                };
+                write!(
+                    f,
+                    "folded, but a loader can still set it, to no effect ({why}): {}",
+                    variables.join(", ")
+                )
+            }
+            Note::NamesGone => f.write_str(
+                "skeletons and other bindings of the original object look for names that are gone: \
+                 make them from the folded object, or keep the names (--keep-interface)",
             ),
             Note::EmptySlot { at, map, slot } => {
                 write!(f, "tail call into slot {slot} of {map}, which is empty: {at}")

@@ -24,6 +24,24 @@ pub enum VariableError {
         /// Names that are like it, the nearest first.
         nearest: Vec<String>,
     },
+    /// No read-only section has this name, or several have.
+    #[error("there is no single read-only section `{section}`, there are {}", .known.join(", "))]
+    NoSection {
+        /// The name.
+        section: String,
+        /// The read-only sections.
+        known: Vec<String>,
+    },
+    /// An image of a section of another size.
+    #[error("the image of {section} has {image} bytes, the section has {size}")]
+    ImageSize {
+        /// The section.
+        section: String,
+        /// Its bytes.
+        size: usize,
+        /// The bytes of the image.
+        image: usize,
+    },
     /// Nothing in the source is marked.
     #[error("no read-only variable is marked: a mark is a BTF declaration tag `bpfold:const`")]
     NoMark,

@@ -137,7 +137,7 @@ pub(super) struct SectionState {
     /// Bits that are final.
     mask: Vec<u8>,
     /// Bytes that relocations fill in have all bits set.
-    relocated: Vec<u8>,
+    pub(super) relocated: Vec<u8>,
     provenance: Vec<Provenance>,
     /// The bits that are final for each reason, the user's doings first.
     reasons: [(Finality, Vec<u8>); 4],
@@ -174,7 +174,7 @@ impl SectionState {
 
     /// Makes the bits of `mask`, which starts at byte `start`, final as they are, except those
     /// that are final already or relocated.
-    fn finish(&mut self, start: u64, mask: Vec<u8>, path: &str, finality: Finality) {
+    pub(super) fn finish(&mut self, start: u64, mask: Vec<u8>, path: &str, finality: Finality) {
         let mut fresh = mask;
         let at = usize::try_from(start).unwrap_or(usize::MAX);
         for (offset, wanted) in fresh.iter_mut().enumerate() {
@@ -442,7 +442,7 @@ impl Variables<'_> {
         Ok(())
     }
 
-    fn freeze_slot(&mut self, slot: &Slot) {
+    pub(super) fn freeze_slot(&mut self, slot: &Slot) {
         let (start, mask) = slot.mask(self.order);
         if let Some(section) = self.sections.get_mut(slot.section) {
             section.finish(start, mask, &slot.path, Finality::Frozen);

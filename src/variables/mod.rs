@@ -18,6 +18,7 @@ mod collect;
 mod encode;
 mod error;
 mod finality;
+mod image;
 mod lex;
 mod number;
 mod path;

@@ -42,6 +42,8 @@ pub(crate) struct Made<'m> {
     pub object: &'m Object,
     /// The code that was proven.
     pub program: &'m Program,
+    /// The programs in it that only return, since nobody enters them.
+    pub stubs: &'m BTreeSet<Func>,
     /// The contents of sections with variables.
     pub variables: &'m Variables<'m>,
     /// The sections of `object` that were left out.
