@@ -12,6 +12,7 @@ pub mod isa;
 pub mod opt;
 pub mod pass;
 pub mod rules;
+pub mod stream;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod text;

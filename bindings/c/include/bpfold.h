@@ -64,6 +64,51 @@ typedef struct bpfold bpfold;
  */
 typedef struct bpfold_result bpfold_result;
 
+/*
+ A program that is folded.
+ */
+typedef struct bpfold_stream bpfold_stream;
+
+/*
+ The value of a map that is read-only for programs and frozen, or will be: all of it is final.
+ */
+typedef struct {
+        /*
+         The map's file descriptor or, with `by_index`, its place in the array of file descriptors.
+         */
+        int32_t map;
+        /*
+         Whether instructions name the map by its place (`BPF_PSEUDO_MAP_IDX_VALUE`).
+         */
+        bool by_index;
+        /*
+         The bytes of its only value.
+         */
+        const void *bytes;
+        /*
+         How many these are.
+         */
+        size_t size;
+} bpfold_map;
+
+/*
+ `func_info` or `line_info` as `bpf(BPF_PROG_LOAD)` takes it.
+ */
+typedef struct {
+        /*
+         The records.
+         */
+        const void *records;
+        /*
+         How many there are.
+         */
+        uint32_t count;
+        /*
+         Bytes of one.
+         */
+        uint32_t size;
+} bpfold_records;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -357,6 +402,90 @@ uint64_t bpfold_result_instructions_before(const bpfold_result *result);
  `result` comes from `bpfold_run()`.
  */
 uint64_t bpfold_result_instructions_after(const bpfold_result *result);
+
+/*
+ Folds the `count` instructions of a program as `bpf(BPF_PROG_LOAD)` takes them.
+
+ `maps` says what is final in which maps. `func_info` and `line_info` are those of the program, or
+ null. `statics` are the slots at which subprograms start whose BTF type is static: with
+ `func_info` all others count as global, and nothing is assumed of their arguments. What is not
+ understood is an error, and the program can be loaded as it is.
+
+ The caller frees the result with `bpfold_stream_free()`.
+
+ # Safety
+ `insns` points to `count` times 8 bytes, `maps` to `maps_count` maps whose bytes are there,
+ `statics` to `statics_count` numbers; `func_info` and `line_info` are null or point to records
+ that are there; `error` is null or points to a pointer.
+ */
+bpfold_stream *bpfold_stream_fold(const void *insns,
+                                  size_t count,
+                                  const bpfold_map *maps,
+                                  size_t maps_count,
+                                  const bpfold_records *func_info,
+                                  const bpfold_records *line_info,
+                                  const uint32_t *statics,
+                                  size_t statics_count,
+                                  char **error);
+
+/*
+ Frees what `bpfold_stream_fold()` gave. Null is nothing.
+
+ # Safety
+ `stream` is null, or comes from `bpfold_stream_fold()` and was not freed.
+ */
+void bpfold_stream_free(bpfold_stream *stream);
+
+/*
+ The instructions, and in `*count` how many. They live as long as the result.
+
+ # Safety
+ `stream` comes from `bpfold_stream_fold()`; `count` points to a number.
+ */
+const void *bpfold_stream_insns(const bpfold_stream *stream, size_t *count);
+
+/*
+ The `func_info` for the instructions, and in `*count` how many records. They have the size that
+ they had, and live as long as the result.
+
+ # Safety
+ `stream` comes from `bpfold_stream_fold()`; `count` points to a number.
+ */
+const void *bpfold_stream_func_info(const bpfold_stream *stream, size_t *count);
+
+/*
+ The `line_info` for the instructions, and in `*count` how many records. They have the size that
+ they had, and live as long as the result.
+
+ # Safety
+ `stream` comes from `bpfold_stream_fold()`; `count` points to a number.
+ */
+const void *bpfold_stream_line_info(const bpfold_stream *stream, size_t *count);
+
+/*
+ For each slot that the program had the slot that now does what it did, `UINT32_MAX` where the
+ function is gone; in `*count` how many. They live as long as the result.
+
+ # Safety
+ `stream` comes from `bpfold_stream_fold()`; `count` points to a number.
+ */
+const uint32_t *bpfold_stream_slots(const bpfold_stream *stream, size_t *count);
+
+/*
+ How many functions were changed and are proven to do what they did.
+
+ # Safety
+ `stream` comes from `bpfold_stream_fold()`.
+ */
+size_t bpfold_stream_proven(const bpfold_stream *stream);
+
+/*
+ How many functions are folded less than they could be, since not everything was proven.
+
+ # Safety
+ `stream` comes from `bpfold_stream_fold()`.
+ */
+size_t bpfold_stream_less(const bpfold_stream *stream);
 
 /*
  The version of the library, such as `0.1.0`.

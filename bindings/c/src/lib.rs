@@ -11,6 +11,7 @@
 mod guard;
 mod options;
 mod result;
+mod stream;
 mod text;
 
 use std::ffi::{c_char, c_int, c_void};
@@ -22,6 +23,7 @@ use guard::{Failure, Out, guarded};
 
 pub use options::*;
 pub use result::*;
+pub use stream::*;
 pub use text::*;
 
 /// A wish that was not understood, or input that is damaged.
