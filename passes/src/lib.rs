@@ -9,6 +9,7 @@ pub mod helpers;
 pub mod interp;
 pub mod ir;
 pub mod isa;
+pub mod limits;
 pub mod opt;
 pub mod pass;
 pub mod rules;

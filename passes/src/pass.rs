@@ -7,6 +7,8 @@
 
 mod folding;
 
+pub use crate::ir::Level;
+pub use crate::limits::{Limit, Limits};
 pub use folding::{Folded, Folding, Funcs};
 
 use std::rc::Rc;
@@ -24,31 +26,6 @@ use crate::opt::{
     replace_all, simplify_cfg, store_immediate, thread_jumps,
 };
 use crate::rules::{Rule, Rules};
-
-/// How much of a function may be folded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum Level {
-    /// Everything.
-    #[default]
-    Full,
-    /// Not the loads whose value takes an `ldimm64`.
-    Narrow,
-    /// As [`Narrow`](Level::Narrow), and what becomes useless stays: no copies are propagated, no
-    /// dead instructions removed, no blocks merged.
-    Plain,
-    /// Loads whose value takes no `ldimm64`, and decided branches. Every other instruction that
-    /// is still reached stays as it is.
-    Bare,
-    /// Nothing: the function stays as it is, and nothing is assumed of what it does.
-    None,
-}
-
-impl Level {
-    /// Whether what becomes useless is removed.
-    fn cleans_up(self) -> bool {
-        matches!(self, Level::Full | Level::Narrow)
-    }
-}
 
 /// How to fold.
 #[derive(Clone, Debug, Default)]
@@ -70,57 +47,6 @@ pub struct Options {
     /// Each time fold everything, so that steps have the numbers that [`limit`](Self::limit)
     /// counts.
     pub whole: bool,
-}
-
-/// What a single function may cost, so that time and memory stay bounded whatever the input is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Blocks of a function that is analysed. The default is more than any function has that a
-    /// kernel takes: its verifier stops after a million instructions
-    /// (BPF_COMPLEXITY_LIMIT_INSNS).
-    pub blocks: usize,
-    /// Rounds of analysis and rewriting that change a function, whatever its size.
-    pub rounds: usize,
-    /// Rounds times instructions of a function: a small one may take more rounds.
-    pub work: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits { blocks: 1 << 18, rounds: 32, work: 1 << 23 }
-    }
-}
-
-impl Limits {
-    /// Whether a function is too large to be analysed.
-    #[must_use]
-    pub fn is_too_large(&self, func: &Function) -> bool {
-        func.layout().len() > self.blocks
-    }
-
-    /// The rounds that a function may take.
-    fn rounds(&self, func: &Function) -> usize {
-        (self.work / func.inst_bound().max(1)).max(self.rounds)
-    }
-}
-
-/// A limit that was reached, and at which function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Limit {
-    /// The function has more blocks: it is not analysed.
-    Blocks(Func, usize),
-    /// The function has changed in more rounds: it stays as the last one left it.
-    Rounds(Func, usize),
-}
-
-impl Limit {
-    /// The function.
-    #[must_use]
-    pub fn func(&self) -> Func {
-        match self {
-            Limit::Blocks(func, _) | Limit::Rounds(func, _) => *func,
-        }
-    }
 }
 
 /// The passes, as a [`Step`] names them.

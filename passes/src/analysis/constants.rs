@@ -17,6 +17,7 @@ use std::rc::Rc;
 
 use crate::analysis::branches::flow_out;
 use crate::analysis::calls::{CallGraph, for_each_mention};
+use crate::analysis::func_facts::is_untouchable;
 use crate::analysis::jump_tables::Selection;
 use crate::analysis::state::{MAX_FRAMES, State};
 use crate::analysis::transfer::Transfer;
@@ -25,22 +26,11 @@ use crate::cfg::Cfg;
 use crate::dataflow::{self, Analysis, Direction};
 use crate::entity::{Block, EntityVec, Func, Inst, PerEntity};
 use crate::helpers::Helper;
+use crate::ir::Level;
 use crate::ir::{Function, Linkage, Op, Program};
 use crate::isa::{self, Callee, Imm64, Reg};
-use crate::pass::Level;
 
-/// What is known of one function.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct FuncFacts {
-    /// The join of the states in which it is entered; none if it is never called.
-    pub entry: Option<State>,
-    /// For each block that is reached, the state at its start. What was kept from an earlier
-    /// solution is the same allocation.
-    pub blocks: Rc<PerEntity<Block, Option<State>>>,
-    /// The join of the states in which it returns; none if it never does.
-    pub exit: Option<State>,
-    joins: u32,
-}
+pub use crate::analysis::func_facts::FuncFacts;
 
 /// A function's solution with all that it follows from: where that is the same, so is the
 /// solution.
@@ -339,15 +329,6 @@ fn uses_arenas(program: &Program) -> bool {
         Some(body) => body.items.iter().any(|item| item.op.as_ref().is_none_or(casts)),
         None => function.insts().any(|(_, inst)| casts(function.op(inst))),
     })
-}
-
-/// Whether nothing is assumed of what the function does.
-pub(super) fn is_untouchable(
-    program: &Program,
-    levels: &PerEntity<Func, Level>,
-    func: Func,
-) -> bool {
-    program.funcs[func].opaque.is_some() || levels[func] == Level::None
 }
 
 struct Problem<'p, 'a> {

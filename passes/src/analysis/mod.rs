@@ -6,6 +6,7 @@ pub mod calls;
 pub mod constants;
 pub mod frame;
 pub mod frame_access;
+mod func_facts;
 pub mod jump_tables;
 pub mod kind;
 pub mod liveness;

@@ -21,7 +21,7 @@ use crate::entity::{Block, Func, Inst, PerEntity, Section};
 use crate::helpers::{Arg, Extent, Helper};
 use crate::ir::{Function, InstData, Op, Program};
 use crate::isa::{AluOp, Callee, Cond, Imm64, Operand, Reg, RegSet, Width};
-use crate::pass::Limits;
+use crate::limits::Limits;
 
 /// Bytes of a section that a block names or reads.
 #[derive(Clone, Debug, PartialEq, Eq)]

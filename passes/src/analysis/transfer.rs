@@ -5,7 +5,7 @@ use crate::analysis::branches::operand;
 use crate::analysis::call_effects::{
     call_function, call_helper, call_unknown, clobber_caller_saved, runs_nothing,
 };
-use crate::analysis::constants::{FuncFacts, is_untouchable};
+use crate::analysis::func_facts::{FuncFacts, is_untouchable};
 use crate::analysis::kind::Kind;
 use crate::analysis::number::Number;
 use crate::analysis::state::State;
@@ -13,9 +13,8 @@ use crate::analysis::value::Value;
 use crate::entity::{Entity, EntityVec, Extern, Func, Inst, PerEntity};
 use crate::helpers::Helper;
 use crate::ir::{ExternValue, InstData, Linkage, Op, Program};
+use crate::ir::{Level, load_constant};
 use crate::isa::{self, AluOp, AtomicOp, Callee, Imm64, Operand, Reg, Size, Width};
-use crate::opt::load_constant;
-use crate::pass::Level;
 
 /// The effect of instructions on a state.
 pub(super) struct Transfer<'a> {

@@ -19,9 +19,8 @@ use crate::analysis::value::Value;
 use crate::cfg::Cfg;
 use crate::entity::{Block, Extern, Func, Inst, Section};
 use crate::helpers::Helper;
-use crate::ir::{Function, InstData, JumpTable, Op, Program};
+use crate::ir::{Function, InstData, JumpTable, Op, Program, load_constant};
 use crate::isa::{AluOp, Callee, Cond, Operand, Reg, Size, Width};
-use crate::opt::load_constant;
 use crate::rules::{Rule, Rules};
 
 /// Where a folded load read.

@@ -17,7 +17,7 @@ pub mod uses;
 
 use crate::entity::Inst;
 use crate::ir::{Function, Op};
-use crate::isa::{Imm64, Operand, Reg, Width};
+use crate::isa::{Operand, Width};
 
 /// Replaces instructions. Those that become `r1 = r1` go at once: they would read a register
 /// that nothing may have set.
@@ -35,16 +35,4 @@ pub fn replace_all(function: &mut Function, replace: Vec<(Inst, Op)>) {
 
 fn is_self_move(op: &Op) -> bool {
     matches!(op, Op::Mov { width: Width::W64, dst, src: Operand::Reg(src) } if dst == src)
-}
-
-/// The shortest instruction that sets `dst` to a constant: one slot where the value is a
-/// zero- or sign-extended 32-bit number, else two.
-pub fn load_constant(dst: Reg, value: u64) -> Op {
-    match (i32::try_from(value as i64), i32::try_from(i64::from(value as u32 as i32))) {
-        (Ok(imm), _) => Op::Mov { width: Width::W64, dst, src: Operand::Imm(imm) },
-        (_, Ok(imm)) if u32::try_from(value).is_ok() => {
-            Op::Mov { width: Width::W32, dst, src: Operand::Imm(imm) }
-        }
-        _ => Op::LdImm64 { dst, imm: Imm64::Const(value) },
-    }
 }
