@@ -139,6 +139,11 @@ impl Arena {
         }
     }
 
+    /// The symbol that a value is a constant number away from, and that number's symbol.
+    pub fn offset_from(&self, sym: Sym) -> Option<(Sym, Sym)> {
+        self.summands(sym).filter(|(_, by)| self.abs(*by).as_number().is_some())
+    }
+
     fn push(&mut self, term: Term, abs: Abs) -> Sym {
         self.symbols.push((term, abs));
         Sym(u32::try_from(self.symbols.len() - 1).unwrap_or(u32::MAX - 1))
@@ -411,6 +416,15 @@ impl Arena {
                 Term::SignExtend(size, x) if c <= u64::MAX >> (64 - size.bits()) => {
                     Some(self.alu64(AluOp::And, x, b))
                 }
+                Term::Alu(AluOp::Rsh, x, by) => match (self.term(x), self.abs(by).as_number()) {
+                    (Term::SignExtend(size, x), Some(count @ 0..64))
+                        if c <= u64::MAX >> (64 - size.bits()) >> count =>
+                    {
+                        let shifted = self.alu64(AluOp::Rsh, x, by);
+                        Some(self.alu64(AluOp::And, shifted, b))
+                    }
+                    _ => None,
+                },
                 _ => None,
             },
             AluOp::Or if c & !num.certain_bits() == 0 && is_number => Some(a),
@@ -592,6 +606,8 @@ mod tests {
         let (one, more) = (n(&mut arena, 1), n(&mut arena, 0x1_ffff_ffff));
         assert_eq!(pair, arena.alu(Width::W32, AluOp::SDiv, x, one));
         assert_ne!(pair, arena.alu(Width::W64, AluOp::And, signed, more));
+        assert_eq!(arena.extract(signed, 8, 3), arena.extract(x, 8, 3));
+        assert_ne!(arena.extract(signed, 8, 4), arena.extract(x, 8, 4));
         let (four, minus) = (n(&mut arena, 4), n(&mut arena, (-4i64) as u64));
         let there = arena.alu(Width::W64, AluOp::Add, x, four);
         assert_eq!(x, arena.alu(Width::W64, AluOp::Sub, there, four));

@@ -28,7 +28,7 @@ impl Cell {
     }
 
     /// The part of the cell from `at` to `end`.
-    fn part(&self, arena: &mut Arena, endian: Endian, at: i64, end: i64) -> Cell {
+    pub fn part(&self, arena: &mut Arena, endian: Endian, at: i64, end: i64) -> Cell {
         if (at, end) == (self.at, self.end()) {
             return *self;
         }
@@ -105,16 +105,10 @@ impl Cells {
         self.0.insert(position, cell);
     }
 
-    /// Cuts cells where those of another frame begin or end.
-    pub fn align(&mut self, arena: &mut Arena, endian: Endian, other: &Cells) {
-        for cut in other.iter().flat_map(|cell| [cell.at, cell.end()]) {
-            let i = self.0.partition_point(|cell| cell.end() <= cut);
-            if let Some(cell) = self.0.get(i).copied().filter(|cell| cell.at < cut) {
-                let parts = [(cell.at, cut), (cut, cell.end())];
-                let parts = parts.map(|(at, end)| cell.part(arena, endian, at, end));
-                self.0.splice(i..=i, parts);
-            }
-        }
+    /// The cell that bytes are in; none if they have no cell. They are in one, or in none.
+    pub fn piece(&self, at: i64, end: i64) -> Option<&Cell> {
+        let cell = self.0.get(self.0.partition_point(|cell| cell.end() <= at))?;
+        (cell.at < end).then_some(cell)
     }
 
     /// The bytes from `at` to `end` in pieces, where they have a cell and where not
@@ -171,20 +165,23 @@ impl Cells {
     }
 }
 
-/// The offsets at which a cell of either frame begins or ends, between `at` and `end`, these
-/// two included.
-fn cuts(a: &Cells, b: &Cells, at: i64, end: i64) -> Vec<i64> {
-    let mut cuts = vec![at, end];
-    for cell in a.iter().chain(b.iter()) {
-        cuts.extend([cell.at, cell.end()].into_iter().filter(|cut| (at..end).contains(cut)));
+/// The offsets at which a cell of one of the frames begins or ends, in order.
+pub fn cuts<'a>(frames: impl Iterator<Item = &'a Cells>) -> Vec<i64> {
+    let mut is_cut = [false; FRAME as usize + 1];
+    for cell in frames.flat_map(|cells| cells.iter()) {
+        for offset in [cell.at, cell.end()] {
+            if let Some(is_cut) =
+                usize::try_from(offset + FRAME).ok().and_then(|i| is_cut.get_mut(i))
+            {
+                *is_cut = true;
+            }
+        }
     }
-    cuts.sort_unstable();
-    cuts.dedup();
-    cuts
+    (-FRAME..=0).zip(is_cut).filter(|(_, is_cut)| *is_cut).map(|(offset, _)| offset).collect()
 }
 
 /// Calls `f` for the bytes from `at` to `end` of two frames, cut so that each piece is in one
-/// cell of either: offset, length and the symbols of both.
+/// cell of either, where one of them has a cell: offset, length and the symbols of both.
 pub fn zip(
     arena: &mut Arena,
     endian: Endian,
@@ -192,27 +189,29 @@ pub fn zip(
     (at, end): (i64, i64),
     mut f: impl FnMut(&mut Arena, i64, u32, Sym, Sym),
 ) {
-    let (ra, rb) = (a.range(at, end), b.range(at, end));
-    let (xs, ys) = (a.0.get(ra).unwrap_or_default(), b.0.get(rb).unwrap_or_default());
-    let same = xs.len() == ys.len()
-        && xs.iter().zip(ys).all(|(x, y)| (x.at, x.len) == (y.at, y.len))
-        && xs.first().is_none_or(|x| x.at >= at)
-        && xs.last().is_none_or(|x| x.end() <= end);
-    if same {
-        xs.iter().zip(ys).for_each(|(x, y)| f(arena, x.at, x.len, x.sym, y.sym));
-        return;
-    }
-    let whole = |cells: &[Cell]| Cells(cells.to_vec());
-    let (xs, ys) = (whole(xs), whole(ys));
-    for pair in cuts(&xs, &ys, at, end).windows(2) {
-        let [from, to] = *pair else { continue };
-        let x = xs.pieces(arena, endian, from, to);
-        let y = ys.pieces(arena, endian, from, to);
-        if let ([x], [y]) = (x.as_slice(), y.as_slice())
-            && (x.sym, y.sym) != (Sym::MISSING, Sym::MISSING)
-        {
-            f(arena, from, x.len, x.sym, y.sym);
+    let (mut xs, mut ys) = (a.0.get(a.range(at, end)), b.0.get(b.range(at, end)));
+    let mut from = at;
+    while from < end {
+        let next = |cells: &mut Option<&[Cell]>| {
+            while let Some([first, rest @ ..]) = *cells
+                && first.end() <= from
+            {
+                *cells = Some(rest);
+            }
+            cells.and_then(|cells| cells.first().copied())
+        };
+        let (x, y) = (next(&mut xs), next(&mut ys));
+        let stop = |cell: &Cell| if cell.at > from { cell.at } else { cell.end() };
+        let to = [x, y].iter().flatten().map(stop).fold(end, i64::min);
+        let mut held = |cell: Option<Cell>| match cell.filter(|cell| cell.at <= from) {
+            Some(cell) => cell.part(arena, endian, from, to).sym,
+            None => Sym::MISSING,
+        };
+        let (x, y) = (held(x), held(y));
+        if (x, y) != (Sym::MISSING, Sym::MISSING) {
+            f(arena, from, (to - from) as u32, x, y);
         }
+        from = to;
     }
 }
 

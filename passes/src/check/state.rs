@@ -4,14 +4,15 @@
 //! Two places are known to be equal, in one program or across both, exactly if they hold the
 //! same symbol. Join: places keep a common symbol if they have one on both paths; what is
 //! known of it is the join of what is known of the two. Symbols of joins are new, so that
-//! nothing that was computed from the old ones is taken for something about the new.
+//! nothing that was computed from the old ones is taken for something about the new. Places that
+//! are equally far from two symbols on both paths are so far from the joined one.
 
 use crate::check::arena::{Arena, FastMap, Leaf, Sym};
-use crate::check::cells::{self, Cells, FRAME};
+use crate::check::cells::{self, Cell, Cells, FRAME};
 use crate::check::facts::{self, Facts};
 use crate::check::loads::Loads;
 use crate::check::value::{Abs, Base, Kind};
-use crate::isa::{Endian, Reg};
+use crate::isa::{AluOp, Endian, Reg, Width};
 
 /// The original's side of a state.
 pub const ORIGINAL: usize = 0;
@@ -409,20 +410,19 @@ impl Join<'_> {
     pub fn states(mut self, known: &State, arriving: &State) -> State {
         self.scratch.round += 1;
         self.scratch.others.clear();
+        let frames = [known, arriving].into_iter().flat_map(|state| &state.sides);
+        let cuts = cells::cuts(frames.map(|side| &side.frame));
         let mut joined = known.clone();
-        let mut arriving = arriving.clone();
-        self.align(&mut joined);
-        self.align(&mut arriving);
-        let arriving = &arriving;
         for (side, from) in joined.sides.iter_mut().zip(&arriving.sides) {
             for (sym, &arriving) in side.regs.iter_mut().zip(&from.regs) {
                 *sym = self.pair(*sym, arriving);
             }
-            side.frame = self.cells(&side.frame, &from.frame, true);
+            side.frame = self.cells(&side.frame, &from.frame, &cuts, true);
         }
         joined.parents.truncate(arriving.parents.len());
         for (parent, from) in joined.parents.iter_mut().zip(&arriving.parents) {
-            parent.cells = self.cells(&parent.cells, &from.cells, false);
+            let cuts = cells::cuts([&parent.cells, &from.cells].into_iter());
+            parent.cells = self.cells(&parent.cells, &from.cells, &cuts, false);
             parent.touched.join(&from.touched);
         }
         let dropped = |state: &State| {
@@ -468,32 +468,24 @@ impl Join<'_> {
         facts
     }
 
-    /// Cuts both programs' frames alike, so that bytes that are equal stay equal.
-    fn align(&mut self, state: &mut State) {
-        if let [a, b] = state.sides.as_mut_slice() {
-            a.frame.align(self.arena, self.endian, &b.frame);
-            b.frame.align(self.arena, self.endian, &a.frame);
-        }
-    }
-
-    /// The joined frame; bytes without a cell are dropped unless it is the `own` frame.
-    fn cells(&mut self, known: &Cells, arriving: &Cells, own: bool) -> Cells {
+    /// The joined frame, cut at these offsets: both programs' frames are cut alike, so that bytes
+    /// that are equal stay equal. Bytes without a cell are dropped unless it is the `own` frame.
+    fn cells(&mut self, known: &Cells, arriving: &Cells, cuts: &[i64], own: bool) -> Cells {
         let mut joined = Cells::default();
-        let mut pairs = Vec::new();
-        let range = (-FRAME, 0);
-        cells::zip(self.arena, self.endian, (known, arriving), range, |_, at, len, a, b| {
-            pairs.push((at, len, a, b));
-        });
-        for (at, len, a, b) in pairs {
-            if own || (a != Sym::MISSING && b != Sym::MISSING) {
-                let initial = |arena: &mut Arena, sym: Sym| match sym {
-                    Sym::MISSING => arena.initial(at, len),
-                    sym => sym,
-                };
-                let (a, b) = (initial(self.arena, a), initial(self.arena, b));
-                let sym = self.pair(a, b);
-                joined.push(cells::Cell { at, len, sym });
+        for cut in cuts.windows(2) {
+            let [at, end] = *cut else { continue };
+            let (a, b) = (known.piece(at, end), arriving.piece(at, end));
+            let whole = if own { a.is_some() || b.is_some() } else { a.is_some() && b.is_some() };
+            if !whole {
+                continue;
             }
+            let len = (end - at) as u32;
+            let mut held = |cell: Option<&Cell>| match cell {
+                Some(cell) => cell.part(self.arena, self.endian, at, end).sym,
+                None => self.arena.initial(at, len),
+            };
+            let (a, b) = (held(a), held(b));
+            joined.push(Cell { at, len, sym: self.pair(a, b) });
         }
         joined
     }
@@ -533,18 +525,113 @@ impl Join<'_> {
     }
 
     fn joined(&mut self, known: Sym, arriving: Sym, unclaimed: bool) -> Sym {
-        if unclaimed && known == arriving {
+        let from = self.arena.offset_from(known);
+        let is_owned = |sym: Sym| self.owned.binary_search(&sym).is_ok();
+        let changes = is_owned(known) || from.is_some_and(|(from, _)| is_owned(from));
+        // Only symbols of this point can stand for another value on the new way.
+        if known == arriving && !changes {
             return known;
         }
         let (a, b) = (self.arena.abs(known), self.arena.abs(arriving));
         let joined = a.join(&b, self.widen);
-        if unclaimed && joined == a && self.owned.binary_search(&known).is_ok() {
+        if unclaimed && joined == a && is_owned(known) {
             return known;
+        }
+        if let (Some((x, by)), Some((y, same))) = (from, self.arena.offset_from(arriving))
+            && by == same
+        {
+            let from = self.pair(x, y);
+            let sum = self.arena.alu(Width::W64, AluOp::Add, from, by);
+            if joined.join(&self.arena.abs(sum), false) == joined {
+                return sum;
+            }
         }
         let sym = self.arena.opaque(joined);
         if let Err(position) = self.owned.binary_search(&sym) {
             self.owned.insert(position, sym);
         }
         sym
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LE: Endian = Endian::Little;
+
+    fn join(arena: &mut Arena, known: &State, arriving: &State) -> State {
+        let (mut owned, mut scratch) = (Vec::new(), Scratch::default());
+        let join =
+            Join { arena, endian: LE, owned: &mut owned, widen: false, scratch: &mut scratch };
+        join.states(known, arriving)
+    }
+
+    /// Only one program cuts a slot in two on one way; on the other both hold the same there, or
+    /// not.
+    #[test]
+    fn frames_are_cut_alike() {
+        for same in [true, false] {
+            let mut arena = Arena::default();
+            let (mut known, mut arriving) =
+                (State::start(&mut arena, 2), State::start(&mut arena, 2));
+            let half = arena.opaque(plain(2));
+            known.sides[ORIGINAL].frame.write(&mut arena, LE, -8, 2, half);
+            let whole = [arena.opaque(Abs::NUMBER), arena.opaque(Abs::NUMBER)];
+            for (i, side) in arriving.sides.iter_mut().enumerate() {
+                side.frame.write(&mut arena, LE, -8, 8, whole[if same { 0 } else { i }]);
+            }
+            let joined = join(&mut arena, &known, &arriving);
+            assert_eq!(joined.differing_byte(&mut arena, LE, -8, 0), Some(-8));
+            assert_eq!(joined.differing_byte(&mut arena, LE, -6, 0).is_none(), same);
+        }
+    }
+
+    /// Places that are equally far from two symbols on both ways are so far from the joined one.
+    #[test]
+    fn distances_outlive_joins() {
+        for (distance, kept) in [(16, true), (17, false)] {
+            let mut arena = Arena::default();
+            let mut states = Vec::new();
+            for by in [16, distance] {
+                let mut state = State::start(&mut arena, 2);
+                let (x, by) = (arena.opaque(Abs::PLAIN), arena.number(by));
+                let sum = arena.alu(Width::W64, AluOp::Add, x, by);
+                state.set(ORIGINAL, Reg::R1, sum);
+                state.set(REWRITTEN, Reg::R1, x);
+                states.push(state);
+            }
+            let joined = join(&mut arena, &states[0], &states[1]);
+            let by = arena.number(16);
+            let sum = arena.alu(Width::W64, AluOp::Add, joined.reg(REWRITTEN, Reg::R1), by);
+            assert_eq!(joined.reg(ORIGINAL, Reg::R1) == sum, kept);
+        }
+    }
+
+    /// A symbol that stands for another value now takes what is far from it along; what the way
+    /// still holds of the value before is another.
+    #[test]
+    fn sums_with_symbols_of_the_join_are_joined_again() {
+        let mut arena = Arena::default();
+        let by = arena.number(16);
+        let start = State::start(&mut arena, 1);
+        let (mut known, mut arriving) = (start.clone(), start);
+        let (x, y) = (arena.opaque(Abs::PLAIN), arena.opaque(Abs::PLAIN));
+        let sum = arena.alu(Width::W64, AluOp::Add, x, by);
+        for (state, now) in [(&mut known, x), (&mut arriving, y)] {
+            state.set(0, Reg::R1, now);
+            state.set(0, Reg::R2, sum);
+        }
+        let (mut owned, mut scratch) = (vec![x], Scratch::default());
+        let join = Join {
+            arena: &mut arena,
+            endian: LE,
+            owned: &mut owned,
+            widen: false,
+            scratch: &mut scratch,
+        };
+        let joined = join.states(&known, &arriving);
+        assert_eq!(joined.reg(0, Reg::R1), x);
+        assert_ne!(joined.reg(0, Reg::R2), sum);
     }
 }
