@@ -147,9 +147,9 @@ impl Walk<'_> {
                 return Err(self.refuse(Some(&at), other, Reason::Result));
             }
         }
-        let exit = Exit::new(&self.machine.arena, &state);
+        let (exit, endian) = (Exit::new(&self.machine.arena, &state), self.machine.endian());
         match &mut self.exit {
-            Some(known) => self.joins += u32::from(known.join(&exit, self.joins)),
+            Some(known) => self.joins += u32::from(known.join(endian, &exit, self.joins)),
             none => *none = Some(exit),
         }
         Ok(())

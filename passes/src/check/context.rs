@@ -1,11 +1,11 @@
 //! What functions know of each other: in which states one is entered, and what it leaves.
 //!
 //! Both are facts of values only: symbols do not cross calls. Join is that of the parts; of
-//! frames, only bytes that both sides cut alike stay known.
+//! frames, bytes stay known that both sides know, cut where either is.
 
 use crate::check::arena::{Arena, Sym};
 use crate::check::cells::{Cell, Cells};
-use crate::check::state::{Bytes, Parent, State, anything};
+use crate::check::state::{Bytes, Parent, State, plain};
 use crate::check::value::{Abs, Base};
 use crate::isa::{Endian, Reg, RegSet};
 
@@ -16,15 +16,26 @@ fn facts(arena: &Arena, cells: &Cells, view: impl Fn(Abs) -> Abs) -> FrameFacts 
     cells.iter().map(|cell| (cell.at, cell.len, view(arena.abs(cell.sym)))).collect()
 }
 
-fn join_facts(a: &FrameFacts, b: &FrameFacts, widen: bool) -> FrameFacts {
-    let find = |at: i64, len: u32| {
-        let i = b.binary_search_by_key(&at, |(at, ..)| *at).ok()?;
-        b.get(i).filter(|(_, n, _)| *n == len)
-    };
-    let join = |&(at, len, abs): &(i64, u32, Abs)| {
-        find(at, len).map(|(_, _, other)| (at, len, abs.join(other, widen)))
-    };
-    a.iter().filter_map(join).collect()
+/// What is known of bytes on both sides, cut where facts of either begin or end.
+fn join_facts(endian: Endian, a: &FrameFacts, b: &FrameFacts, widen: bool) -> FrameFacts {
+    let end = |&(at, len, _): &(i64, u32, Abs)| at + i64::from(len);
+    let (mut xs, mut ys) = (a.as_slice(), b.as_slice());
+    let mut joined = FrameFacts::new();
+    let mut from = i64::MIN;
+    while let ([x, ..], [y, ..]) = (xs, ys) {
+        from = from.max(x.0).max(y.0);
+        let to = end(x).min(end(y));
+        if from < to {
+            let len = (to - from) as u32;
+            let part = |(at, whole, abs): &(i64, u32, Abs)| {
+                abs.part(endian, *whole, (from - at) as u32, len)
+            };
+            joined.push((from, len, part(x).join(&part(y), widen)));
+        }
+        from = from.max(to);
+        (xs, ys) = (&xs[usize::from(end(x) <= to)..], &ys[usize::from(end(y) <= to)..]);
+    }
+    joined
 }
 
 fn cells(arena: &mut Arena, facts: &FrameFacts) -> Cells {
@@ -81,7 +92,7 @@ impl Entry {
     }
 
     /// Joins another way in and says whether that changed this one.
-    pub fn join(&mut self, other: &Entry, joins: u32) -> bool {
+    pub fn join(&mut self, endian: Endian, other: &Entry, joins: u32) -> bool {
         let before = self.clone();
         let widen = joins > WIDEN_AFTER;
         for (a, b) in self.args.iter_mut().zip(&other.args) {
@@ -91,7 +102,7 @@ impl Entry {
         }
         self.parents.truncate(other.parents.len());
         for (a, b) in self.parents.iter_mut().zip(&other.parents) {
-            *a = join_facts(a, b, widen);
+            *a = join_facts(endian, a, b, widen);
         }
         *self != before
     }
@@ -138,14 +149,14 @@ impl Exit {
     }
 
     /// Joins another way out and says whether that changed this one.
-    pub fn join(&mut self, other: &Exit, joins: u32) -> bool {
+    pub fn join(&mut self, endian: Endian, other: &Exit, joins: u32) -> bool {
         let before = self.clone();
         let widen = joins > WIDEN_AFTER;
         self.result = self.result.join(&other.result, widen);
         self.touched_beyond |= other.touched_beyond || self.parents.len() != other.parents.len();
         self.parents.truncate(other.parents.len());
         for ((facts, touched), (more, also)) in self.parents.iter_mut().zip(&other.parents) {
-            *facts = join_facts(facts, more, widen);
+            *facts = join_facts(endian, facts, more, widen);
             touched.join(also);
         }
         *self != before
@@ -161,31 +172,37 @@ impl Exit {
                 continue;
             }
             let left = cells(arena, facts);
-            let known = |arena: &mut Arena, at: i64, len: u32| {
-                let sym = left.read(arena, endian, (at, len), false);
-                sym.map_or(anything(len), |sym| arena.abs(sym))
-            };
-            let pieces = pieces(facts, touched);
-            let Some(parent) = depth.checked_sub(1) else {
-                for (at, end) in pieces {
-                    state.replace(arena, endian, (at, end), known);
-                }
-                continue;
-            };
-            match state.parents.get_mut(parent) {
-                Some(parent) => {
-                    parent.touched.join(touched);
-                    for (at, end) in pieces {
-                        let len = (end - at) as u32;
-                        let abs = known(arena, at, len);
-                        let sym = arena.opaque(abs);
-                        parent.cells.write(arena, endian, at, len, sym);
+            for (at, end) in pieces(facts, touched) {
+                let len = (end - at) as u32;
+                let known = left.read(arena, endian, (at, len), false).map(|sym| arena.abs(sym));
+                match (depth.checked_sub(1), known) {
+                    (None, Some(abs)) => state.replace(arena, endian, (at, end), |_, _, _| abs),
+                    (None, None) => {
+                        state.overwrite(arena, endian, (at, end), false, |_, len| callees(len));
+                    }
+                    (Some(depth), known) => {
+                        let Some(parent) = state.parents.get_mut(depth) else {
+                            state.touched_beyond = true;
+                            break;
+                        };
+                        parent.touched.add(at, end);
+                        match known {
+                            Some(abs) => {
+                                let sym = arena.opaque(abs);
+                                parent.cells.write(arena, endian, at, len, sym);
+                            }
+                            None => parent.cells.clear(arena, endian, at, end),
+                        }
                     }
                 }
-                None => state.touched_beyond = true,
             }
         }
     }
+}
+
+/// What so many bytes can hold that a function wrote to a caller's frame: no address in a frame.
+fn callees(len: u32) -> Abs {
+    if len == 8 { Abs::CONTEXT } else { plain(len) }
 }
 
 /// The touched bytes in pieces of at most 8, each one of the cells where a cell was touched

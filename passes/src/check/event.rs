@@ -219,16 +219,19 @@ impl Machine<'_> {
     }
 
     /// Frame bytes that are read through an address must be the same in both programs. What
-    /// they hold, if the address is exact and in the own frame.
+    /// they hold, if the address is exact and in a known frame.
     fn same_memory(
         &mut self,
         state: &State,
         address: Sym,
-        len: u32,
+        size: Size,
     ) -> Result<Option<Sym>, Reason> {
-        let base = self.arena.abs(address).base;
+        let (base, len) = (self.arena.abs(address).base, size.bytes());
         if !base.may_be_own_frame() {
-            return Ok(None);
+            return match base {
+                Base::Frame { .. } => self.load_known(state, ORIGINAL, base, size),
+                _ => Ok(None),
+            };
         }
         let endian = self.endian();
         let (at, end, exact) = match base {
@@ -260,7 +263,7 @@ impl Machine<'_> {
         sides: [(Reg, Reg, i16); 2],
     ) -> Result<(), Reason> {
         let address = self.both_addresses(state, sides.map(|(_, base, off)| (base, off)))?;
-        let value = match self.same_memory(state, address, size.bytes())? {
+        let value = match self.same_memory(state, address, size)? {
             Some(value) => value,
             None => {
                 let abs = self.loaded_abs(self.arena.abs(address).base, size);
@@ -285,7 +288,7 @@ impl Machine<'_> {
         if op == AtomicOp::Cmpxchg {
             self.both(state, [Reg::R0; 2], || Reason::Stored)?;
         }
-        let held = self.same_memory(state, address, size.bytes())?;
+        let held = self.same_memory(state, address, size)?;
         let frame = self.arena.abs(address).base.may_be_frame();
         // What an atomic leaves in a frame is no address to the verifier (`check_atomic` writes
         // no register); what it gives back can be one that was spilled there.

@@ -328,7 +328,7 @@ impl<'a> Machine<'a> {
     }
 
     /// What a load from a known frame, or of final bytes, gives.
-    fn load_known(
+    pub fn load_known(
         &mut self,
         state: &State,
         side: usize,

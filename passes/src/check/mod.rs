@@ -123,8 +123,11 @@
 //!   and reloads, or came back from a function that got one, not from other memory and not by
 //!   other arithmetic; a helper, kfunc or global function accesses frames only at and above
 //!   the addresses that it is given, or as [`helpers`](crate::helpers) says.
-//! - It refuses pointers as operands of operations other than sums and differences, or takes the
-//!   result for a number; a pointer that is put together from parts is never followed.
+//! - It refuses that an address in a frame is stored to the frame of a caller
+//!   (`check_stack_write_fixed_off`).
+//! - It refuses pointers as operands of operations other than sums and differences, and as what is
+//!   taken from a number, or takes the result for a number; a pointer that is put together from
+//!   parts is never followed.
 //! - `gotox` jumps by what was loaded from a jump table of the same function, and the index lies
 //!   in that table (`check_indirect_jump` and `create_jt` of the kernel).
 //! - The context is an address, and 4-byte loads from it give an address only where the kernel
@@ -167,7 +170,7 @@ use crate::check::strategy::FIRST;
 use crate::check::walk::{Walk, Walked};
 use crate::entity::{EntityVec, Func, PerEntity};
 use crate::ir::{Function, Linkage, Op, Program};
-use crate::isa::{self, Callee, Imm64, RegSet};
+use crate::isa::{self, Callee, Endian, Imm64, RegSet};
 
 /// Proves that each function of `rewritten` does what it does in `original`. `roots` are the
 /// functions that somebody outside can enter ([`roots`]). Gives the functions of which it is
@@ -303,11 +306,11 @@ struct Known {
 }
 
 impl Known {
-    fn enter(&mut self, func: Func, entry: &Entry) {
+    fn enter(&mut self, endian: Endian, func: Func, entry: &Entry) {
         let Some(known) = self.entries.get_mut(func) else { return };
         let changed = match known {
             Some((known, joins)) => {
-                let grows = known.join(entry, *joins);
+                let grows = known.join(endian, entry, *joins);
                 *joins += u32::from(grows);
                 grows
             }
@@ -334,7 +337,7 @@ impl Callees for Checker<'_> {
     fn look_at(&self, func: Func, entry: &Entry) {
         let is_next = {
             let known = &mut *self.known.borrow_mut();
-            known.enter(func, entry);
+            known.enter(self.original.endian, func, entry);
             known.walked.len() < MAX_NESTED
                 && !known.walked.contains(&func)
                 && known.work.remove(&func)
@@ -379,7 +382,7 @@ impl<'a> Checker<'a> {
             true => Entry::program(),
             false => Entry::unknown(self.initialised[func]),
         };
-        self.known.borrow_mut().enter(func, &entry);
+        self.known.borrow_mut().enter(self.original.endian, func, &entry);
     }
 
     fn solve(&self) {
@@ -429,7 +432,7 @@ impl<'a> Checker<'a> {
         for (callee, entry) in walked.entered {
             self.known.borrow_mut().callers[callee].insert(func);
             match entry {
-                Some(entry) => self.known.borrow_mut().enter(callee, &entry),
+                Some(entry) => self.known.borrow_mut().enter(self.original.endian, callee, &entry),
                 None => self.enter_unknown(callee),
             }
         }

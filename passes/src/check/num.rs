@@ -288,7 +288,14 @@ impl Num {
                 let (zeros, ones) = (a.zeros | b.zeros, a.ones & b.ones);
                 let kept = if b.ones & LOW == LOW { a } else { &unknown };
                 let Num { wmin, wmax, .. } = *kept;
-                Num { zeros, ones, umax: a.umax.min(b.umax), wmin, wmax, ..unknown }
+                let (mut umin, mut umax) = (0, a.umax.min(b.umax));
+                // Numbers that are the same above the mask stay in order below it.
+                if let Some(mask) = b.as_one().filter(|mask| mask & mask.wrapping_add(1) == 0)
+                    && a.umin & !mask == a.umax & !mask
+                {
+                    (umin, umax) = (a.umin & mask, a.umax & mask);
+                }
+                Num { zeros, ones, umin, umax, wmin, wmax, ..unknown }
             }
             (AluOp::Or, _) => {
                 let (zeros, ones) = (a.zeros & b.zeros, a.ones | b.ones);

@@ -7,7 +7,7 @@
 use crate::check::cells::FRAME;
 use crate::check::num::Num;
 use crate::entity::{Extern, Func, Map, Section};
-use crate::isa::AluOp;
+use crate::isa::{AluOp, Endian};
 
 /// Addresses that [`Base::OneOf`] can hold.
 pub const MANY: usize = 4;
@@ -326,23 +326,17 @@ impl Abs {
     }
 
     /// What `a op b` can be at 64 bits; a number for the verifier, but for sums and differences
-    /// with what may be none. As the verifier has it (`adjust_ptr_min_max_vals`),
-    /// only addition and subtraction make an address from an address; other operations can
-    /// leave an address in a frame as it is.
+    /// with what may be none. As the verifier has it (`adjust_ptr_min_max_vals`), only addition and
+    /// subtraction make an address from an address, and other operations with one are refused.
     pub fn alu64(op: AluOp, a: &Abs, b: &Abs) -> Abs {
         let plain = |abs: &Abs| abs.base == Base::Plain;
         let base = match op {
             AluOp::Add if plain(b) => a.base.moved(&b.num, false),
             AluOp::Add if plain(a) => b.base.moved(&a.num, false),
             AluOp::Sub if plain(b) => a.base.moved(&b.num, true),
-            AluOp::Add | AluOp::Sub => a.base.either(b.base),
-            // Parts of an address, such as less than its 8 bytes.
-            AluOp::Lsh | AluOp::Rsh | AluOp::Arsh if b.as_number().is_some() => Base::Plain,
-            AluOp::And if b.num.max() <= u64::MAX >> 8 => Base::Plain,
-            _ if a.base.frame().is_some() || b.base.frame().is_some() => a.base.either(b.base),
-            AluOp::And | AluOp::Or if a.base.may_be_frame() && b.base.may_be_frame() => {
-                a.base.either(b.base)
-            }
+            AluOp::Add => a.base.either(b.base),
+            // A pointer is not subtracted from a number, and two pointers give one.
+            AluOp::Sub => a.base.either(Base::Plain),
             AluOp::Mul
             | AluOp::Div
             | AluOp::SDiv
@@ -362,6 +356,20 @@ impl Abs {
         let is_number = base == Base::Plain && (!sum || (a.is_number() && b.is_number()));
         let kind = if is_number { Kind::Number } else { Kind::Unknown };
         Abs { base, kind, num, uninit: false }
+    }
+
+    /// What `len` bytes of the value can be that it has from its byte `from` on, of `whole` bytes.
+    pub fn part(&self, endian: Endian, whole: u32, from: u32, len: u32) -> Abs {
+        if (from, len) == (0, whole) {
+            return *self;
+        }
+        let low = match endian {
+            Endian::Little => from,
+            Endian::Big => whole.saturating_sub(from + len),
+        };
+        let shifted = Num::alu64(AluOp::Rsh, &self.num, &Num::one(u64::from(8 * low)));
+        let mask = Num::one(u64::MAX >> (64 - 8 * len.clamp(1, 8)));
+        Abs { uninit: self.uninit, ..Abs::number(Num::alu64(AluOp::And, &shifted, &mask)) }
     }
 
     /// What a 32-bit operation without a rule of its own can give.
