@@ -79,11 +79,17 @@ impl Body<'_> {
     }
 
     /// An offset of `len` bytes in the frame, mostly near the frame pointer, where accesses
-    /// overlap; none if the choice fell on locked bytes.
+    /// overlap, at a multiple of 8 if `aligned`, else of the size of an access of `len` bytes: the
+    /// verifier refuses other accesses to frames (`check_ptr_alignment`). None if the choice fell
+    /// on locked bytes.
     pub(super) fn frame_place(&mut self, len: u32, aligned: bool) -> Option<i32> {
         let room = if self.c.chance(1, 8) { FRAME_SIZE } else { 64 };
         let offset = self.c.below(room - len as usize + 1) as i32 - room as i32;
-        let offset = if aligned { offset & -8 } else { offset };
+        let offset = match len {
+            _ if aligned => offset & -8,
+            2 | 4 | 8 => offset & -(len as i32),
+            _ => offset,
+        };
         (!self.state.is_locked(offset, len)).then_some(offset)
     }
 
@@ -110,6 +116,10 @@ impl Body<'_> {
             Target::Frame => {
                 let aligned = self.c.chance(1, 2);
                 self.frame_place(size, aligned && size <= 8)?
+            }
+            Target::Lent(_) => {
+                (low + self.c.below((high - low) as usize - size as usize + 1) as i32)
+                    & -(size as i32)
             }
             _ => low + self.c.below((high - low) as usize - size as usize + 1) as i32,
         };
@@ -226,14 +236,16 @@ impl Body<'_> {
         Operand::Reg(src)
     }
 
-    /// A piece of at most 8 bytes of frame memory.
+    /// A piece of at most 8 bytes of frame memory, at a multiple of its size.
     fn piece(&mut self, offset: i32, len: u32) -> (i32, Size) {
         let sizes: Vec<Size> = [Size::B, Size::H, Size::W, Size::DW]
             .into_iter()
             .filter(|size| size.bytes() <= len)
             .collect();
         let size = self.c.pick(&sizes);
-        (offset + self.c.below((len - size.bytes()) as usize + 1) as i32, size)
+        let at = (offset + self.c.below((len - size.bytes()) as usize + 1) as i32)
+            & -(size.bytes() as i32);
+        if at < offset { (offset, Size::B) } else { (at, size) }
     }
 
     /// Stores a number to a piece of the frame that is not locked.

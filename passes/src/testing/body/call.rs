@@ -41,15 +41,24 @@ impl Body<'_> {
         map
     }
 
-    /// An initialised piece of the frame.
+    /// An initialised piece of the frame that a helper gets.
     fn frame_memory(&mut self, index: usize, len: u32, writes: bool) -> Lent {
         let aligned = self.c.chance(1, 2);
+        self.frame_piece(index, len, aligned, writes)
+    }
+
+    /// An initialised piece of the frame that a function gets.
+    fn lent_memory(&mut self, index: usize, len: u32) -> Lent {
+        self.frame_piece(index, len, true, true)
+    }
+
+    fn frame_piece(&mut self, index: usize, len: u32, aligned: bool, writes: bool) -> Lent {
         let mut offset = None;
         for _ in 0..4 {
             offset = offset.or_else(|| self.frame_place(len, aligned));
         }
         // Far down, where nothing is locked: locks are near the frame pointer, or rare.
-        let offset = offset.unwrap_or(-256 - len as i32);
+        let offset = offset.unwrap_or((-256 - len as i32) & -8);
         if self.state.is_locked(offset, len) && writes {
             return self.lowest_memory(index, len);
         }
@@ -64,8 +73,9 @@ impl Body<'_> {
 
     /// A piece of the frame without locked bytes, found by looking.
     fn lowest_memory(&mut self, index: usize, len: u32) -> Lent {
-        let offsets = (-512..-(len as i32)).find(|offset| !self.state.is_locked(*offset, len));
-        let offset = offsets.unwrap_or(-512);
+        let mut offsets = (-512..-(len as i32)).step_by(8);
+        let offset = offsets.find(|offset| !self.state.is_locked(*offset, len));
+        let offset = offset.unwrap_or(-512);
         self.initialise(offset, len);
         let pointer = Pointer { target: Target::Frame, offset };
         self.argument(index, |body, dst| body.make_pointer(dst, pointer));
@@ -255,7 +265,7 @@ impl Body<'_> {
         let mut lent = Vec::new();
         for (index, param) in signature.params.iter().enumerate() {
             match param {
-                Param::Memory(len) => lent.push(self.frame_memory(index, *len, true)),
+                Param::Memory(len) => lent.push(self.lent_memory(index, *len)),
                 Param::Scalar | Param::Ctx if self.c.chance(1, 2) => {
                     let value = self.c.number();
                     self.number(index, value);
@@ -285,7 +295,7 @@ impl Body<'_> {
             body.emit(Op::LdImm64 { dst, imm: Imm64::Func(*func) });
             body.set(dst, Value::Nothing);
         });
-        let lent = self.frame_memory(2, len.unwrap_or(8), true);
+        let lent = self.lent_memory(2, len.unwrap_or(8));
         self.number(3, 0);
         self.call_helper("bpf_loop", &[lent]);
     }
