@@ -435,6 +435,38 @@ fn top_level_modules_have_no_circle() {
     assert!(found.is_empty(), "{found}");
 }
 
+/// The top-level modules of `src/` in the order in which DESIGN.md lists them.
+fn listed() -> Vec<String> {
+    let design = read(&project().join("DESIGN.md"));
+    let mut lines = design.lines().skip_while(|line| !line.ends_with("crate `bpfold`")).skip(1);
+    let lines = std::iter::from_fn(|| lines.next().filter(|line| line.starts_with("      ")));
+    let mut listed: Vec<String> = Vec::new();
+    for line in lines {
+        let names = line.trim().split("  ").next().unwrap_or_default().split(' ');
+        for name in names.map(|name| name.trim_end_matches('/').trim_end_matches(".rs")) {
+            if !name.contains('/') && !listed.iter().any(|known| known == name) {
+                listed.push(name.to_owned());
+            }
+        }
+    }
+    listed
+}
+
+#[test]
+fn design_lists_modules_from_below() {
+    let listed = listed();
+    let place = |module: &str| listed.iter().position(|known| known == module);
+    let (edges, _) = edges(&project().join("src/lib.rs"));
+    assert!(edges.len() > 20, "{edges:?}");
+    for (from, named) in edges.iter().filter(|(from, _)| *from != ROOT) {
+        let place_of_from = place(from).unwrap_or_else(|| panic!("DESIGN.md does not list {from}"));
+        for (to, file) in named {
+            let below = place(to).is_some_and(|place| place < place_of_from);
+            assert!(below, "{from} names {to}, which is not above it in DESIGN.md: {file:?}");
+        }
+    }
+}
+
 /// The keys of a table of a manifest, without what is optional.
 fn dependencies(manifest: &str) -> BTreeSet<String> {
     let mut table = "";
