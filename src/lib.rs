@@ -2,12 +2,11 @@
 //!
 //! The library does no I/O: bytes go in, bytes and a report come out.
 
+pub use bpfold_elf::{btf, elf};
 pub use bpfold_passes as passes;
 mod bounds;
-pub mod btf;
 mod draft;
 mod effects;
-pub mod elf;
 mod error;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

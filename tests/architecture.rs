@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 /// The roots of the crates, and the crates of the project that each may name.
 const CRATES: &[(&str, &str, &[&str])] = &[
     ("passes/Cargo.toml", "passes/src/lib.rs", &[]),
-    ("Cargo.toml", "src/lib.rs", &["bpfold-kernel", "bpfold-passes"]),
-    ("Cargo.toml", "src/main.rs", &["bpfold-kernel", "bpfold-passes"]),
+    ("elf/Cargo.toml", "elf/src/lib.rs", &["bpfold-passes"]),
+    ("Cargo.toml", "src/lib.rs", &["bpfold-elf", "bpfold-kernel", "bpfold-passes"]),
+    ("Cargo.toml", "src/main.rs", &["bpfold-elf", "bpfold-kernel", "bpfold-passes"]),
     ("kernel/Cargo.toml", "kernel/src/lib.rs", &[]),
     ("xtask/Cargo.toml", "xtask/src/main.rs", &["bpfold", "bpfold-kernel", "bpfold-passes"]),
 ];
@@ -503,6 +504,23 @@ fn passes_know_no_object_files() {
     let known: Vec<&String> =
         found.iter().filter(|name| OBJECT_FILES.contains(&name.as_str())).collect();
     assert!(known.is_empty(), "passes/Cargo.toml: depends on {known:?}");
+}
+
+#[test]
+fn object_files_know_no_programs() {
+    let mut named = BTreeSet::new();
+    for module in ["elf", "btf"] {
+        for (.., tokens) in files(&project().join("elf/src"), module, 1) {
+            for window in tokens.windows(3) {
+                if let [Token::Word(krate), Token::Colons, Token::Word(module)] = window
+                    && krate == "bpfold_passes"
+                {
+                    named.insert(module.clone());
+                }
+            }
+        }
+    }
+    assert_eq!(named, BTreeSet::from(["entity".to_owned()]));
 }
 
 /// What the scan sees of a source in `src/a.rs`.

@@ -182,7 +182,7 @@ impl Btf {
     }
 
     /// Appends a string, also if the table has it; `string` has no zero byte.
-    pub(crate) fn push_string(&mut self, string: &str) -> StrOff {
+    pub fn push_string(&mut self, string: &str) -> StrOff {
         if string.is_empty() {
             return StrOff(0);
         }
