@@ -6,10 +6,12 @@
 //! the constants that take two slots, and if it still grows it stays as it was.
 
 mod folding;
+mod table;
 
 pub use crate::ir::Level;
 pub use crate::limits::{Limit, Limits};
 pub use folding::{Folded, Folding, Funcs};
+pub use table::{Change, Input, Keeps, PASSES, Pass, Turn};
 
 use std::rc::Rc;
 
@@ -20,12 +22,9 @@ use crate::analysis::liveness::{self, Arguments, Liveness};
 use crate::analysis::state::State;
 use crate::entity::{Block, Func, PerEntity};
 use crate::ir::{self, Function, Linkage, Program, VerifyError};
-use crate::opt::fold::{Event, Patch};
-use crate::opt::{
-    algebra, checkpoints, coalesce, commute, copy_propagation, dce, displacement, merge_tails,
-    replace_all, simplify_cfg, store_immediate, thread_jumps,
-};
-use crate::rules::{Rule, Rules};
+use crate::opt::fold::Event;
+use crate::rules::Rules;
+use table::FOLD;
 
 /// How to fold.
 #[derive(Clone, Debug, Default)]
@@ -48,21 +47,6 @@ pub struct Options {
     /// counts.
     pub whole: bool,
 }
-
-/// The passes, as a [`Step`] names them.
-pub const PASSES: [&str; 11] = [
-    "algebra",
-    "fold",
-    "thread_jumps",
-    "simplify_cfg",
-    "commute",
-    "displacement",
-    "copy_propagation",
-    "dce",
-    "coalesce",
-    "merge_tails",
-    "checkpoints",
-];
 
 /// A pass that has just run on a function, for who wants to watch.
 #[derive(Clone, Copy, Debug)]
@@ -170,14 +154,14 @@ impl PartialEq for Seen {
     }
 }
 
-impl Driver<'_> {
+impl<'a> Driver<'a> {
     /// Folds what `roots` can enter.
     fn fold(
-        original: &Program,
+        original: &'a Program,
         graph: &CallGraph,
-        (options, roots): (&Options, &[Func]),
+        (options, roots): (&'a Options, &'a [Func]),
         log: FoldLog,
-        watch: &mut dyn FnMut(&Step<'_>),
+        watch: &'a mut dyn FnMut(&Step<'_>),
     ) -> Result<Folded, PassError> {
         let mut driver = Driver {
             program: original.clone(),
@@ -229,14 +213,14 @@ impl Driver<'_> {
                 }
             }
             if !goes_on {
-                return self.add_checkpoints();
+                return self.add_checkpoints(&facts);
             }
             facts = facts.again(&self.program, self.roots, &self.log.levels);
         }
     }
 
     /// Jumps in place of decided ones, where the verifier is short of them.
-    fn add_checkpoints(&mut self) -> Result<(), PassError> {
+    fn add_checkpoints(&mut self, facts: &Facts) -> Result<(), PassError> {
         let mut decided: PerEntity<Func, usize> = PerEntity::with_default(0);
         for event in &self.log.events {
             if let Event::BranchDecided { func, .. } = event {
@@ -244,10 +228,15 @@ impl Driver<'_> {
             }
         }
         for func in self.program.funcs.keys() {
-            let count = decided[func];
-            let cleans_up = self.log.levels[func].cleans_up();
-            if count > 0 && cleans_up && self.options.rules[func].contains(Rule::Checkpoints) {
-                self.step("checkpoints", func, |function| checkpoints::run(function, count))?;
+            if decided[func] == 0 || !self.log.levels[func].cleans_up() {
+                continue;
+            }
+            for pass in Pass::of(Turn::Last, self.options.rules[func]) {
+                let mut input = self.input(facts, func);
+                input.decided = decided[func];
+                if let Some(change) = (pass.collect)(&input) {
+                    self.step(pass.name, func, change)?;
+                }
             }
         }
         Ok(())
@@ -281,44 +270,35 @@ impl Driver<'_> {
     }
 
     fn fold_function(&mut self, facts: &Facts, func: Func) -> Result<(), PassError> {
-        let rules = self.options.rules[func];
-        let mut patch = Patch::collect(&self.program, facts, func, rules);
+        let input = self.input(facts, func);
+        let patch = input.patch();
         if !patch.folds() && !self.log.changed[func] && !self.drops_callback[func] {
             self.drops_callback[func] = patch.drops_callback;
             return Ok(());
         }
-        self.drops_callback[func] = false;
+        let mut patch = patch.clone();
         if self.log.levels[func] == Level::Bare {
+            self.drops_callback[func] = false;
             patch.keep_events();
-            let events = patch.events.clone();
-            if self.step("fold", func, |function| patch.apply(function))? {
+            let events = std::mem::take(&mut patch.events);
+            if self.step(FOLD, func, Box::new(|function| patch.apply(function)))? {
                 self.log.changed[func] |= !events.is_empty();
                 self.log.events.extend(events);
             }
             return Ok(());
         }
-        let mut replace = Vec::new();
-        for &block in self.program.funcs[func].layout() {
-            replace.extend(algebra::collect(&self.program, facts, func, block, rules));
-            if rules.contains(Rule::StoreImmediate) {
-                replace.extend(store_immediate::collect(&self.program, facts, func, block));
+        let changes = self.collect(Turn::Constants, &input);
+        self.drops_callback[func] = false;
+        for (pass, change) in changes {
+            if !self.step(pass.name, func, change)? {
+                return Ok(());
+            }
+            if pass.name == FOLD {
+                self.log.changed[func] = true;
+                self.log.events.append(&mut patch.events);
             }
         }
-        let threads = match rules.contains(Rule::ThreadJumps) {
-            true => thread_jumps::collect(&self.program, facts, func),
-            false => Vec::new(),
-        };
-        let events = patch.events.clone();
-        self.step("algebra", func, |function| replace_all(function, replace))?;
-        if self.step("fold", func, |function| patch.apply(function))? {
-            self.log.changed[func] = true;
-            self.log.events.extend(events);
-            self.step("thread_jumps", func, |function| {
-                thread_jumps::apply(function, &threads);
-            })?;
-            self.simplify_cfg(func)?;
-        }
-        Ok(())
+        self.run_turn(Turn::Blocks, facts, func)
     }
 
     /// What became useless in the functions that were changed.
@@ -352,61 +332,59 @@ impl Driver<'_> {
         arguments: &Arguments,
         func: Func,
     ) -> Result<(), PassError> {
-        let rules = self.options.rules[func];
         let mut accesses = Accesses::new(&self.program, facts, func);
-        let mut live = Liveness::new(&self.program, &accesses, arguments, func);
-        let commuted = commute::collect(&self.program, facts, &live, func);
-        if !commuted.is_empty() {
-            self.step("commute", func, |function| commute::apply(function, &commuted))?;
-            accesses = Accesses::new(&self.program, facts, func);
-            live = Liveness::new(&self.program, &accesses, arguments, func);
-        }
-        let original = &self.original.funcs[func];
-        let moved = displacement::collect(&self.program, facts, &live, original, func);
-        if !moved.is_empty() && rules.contains(Rule::Displacement) {
-            // Only addresses outside of frames have changed, and accesses go where they went.
-            self.step("displacement", func, |function| replace_all(function, moved))?;
-            live = Liveness::new(&self.program, &accesses, arguments, func);
-        }
-        let function = &self.program.funcs[func];
-        let blocks = function.layout().iter();
-        let copies: Vec<_> =
-            blocks.flat_map(|&block| copy_propagation::collect(function, &live, block)).collect();
-        if !copies.is_empty() && rules.contains(Rule::CopyPropagation) {
-            self.step("copy_propagation", func, |function| replace_all(function, copies))?;
-            // Copies keep the facts, but not what is live.
-            live = Liveness::new(&self.program, &accesses, arguments, func);
-        }
-        let dead = dce::collect(&self.program, &live, func);
-        let function = &self.program.funcs[func];
-        let blocks = function.layout().iter();
-        let joined: Vec<_> =
-            blocks.flat_map(|&block| coalesce::collect(function, &live, block)).collect();
-        self.step("dce", func, |function| dce::apply(function, &dead))?;
-        // Where nothing dead reads the old register any more.
-        self.step("coalesce", func, |function| replace_all(function, joined))?;
-        self.straighten(func)
-    }
-
-    /// Merges blocks that are the same and simplifies what that leaves, until no block is merged.
-    fn straighten(&mut self, func: Func) -> Result<(), PassError> {
-        let rules = self.options.rules[func];
+        let mut turns = 0..=Turn::LAST_USELESS;
         loop {
-            self.simplify_cfg(func)?;
-            if !rules.contains(Rule::MergeTails) {
-                return Ok(());
+            let live = Liveness::new(&self.program, &accesses, arguments, func);
+            let mut input = self.input(facts, func);
+            input.live = Some(&live);
+            // What is live stays as long as nothing changes.
+            let found = turns.find_map(|turn| {
+                let changes = self.collect(Turn::Useless(turn), &input);
+                (!changes.is_empty()).then_some(changes)
+            });
+            let Some(changes) = found else { break };
+            let keeps = changes.iter().all(|(pass, _)| pass.keeps == Keeps::Accesses);
+            for (pass, change) in changes {
+                self.step(pass.name, func, change)?;
             }
+            if turns.is_empty() {
+                break;
+            }
+            if !keeps {
+                accesses = Accesses::new(&self.program, facts, func);
+            }
+        }
+        loop {
+            self.run_turn(Turn::Blocks, facts, func)?;
             let before = self.program.funcs[func].edits();
-            self.step("merge_tails", func, merge_tails::run)?;
+            self.run_turn(Turn::Tails, facts, func)?;
             if self.program.funcs[func].edits() == before {
                 return Ok(());
             }
         }
     }
 
-    fn simplify_cfg(&mut self, func: Func) -> Result<bool, PassError> {
-        let (original, rules) = (&self.original.funcs[func], self.options.rules[func]);
-        self.step("simplify_cfg", func, |function| simplify_cfg::run(function, original, rules))
+    fn input<'p>(&'p self, facts: &'p Facts, func: Func) -> Input<'p, 'a> {
+        let original: &'a Program = self.original;
+        let rules = self.options.rules[func];
+        Input::new(&self.program, facts, func, &original.funcs[func], rules)
+    }
+
+    /// What the passes of a turn find, each in the code as it is.
+    fn collect(&self, turn: Turn, input: &Input<'_, 'a>) -> Vec<(&'static Pass, Change<'a>)> {
+        let passes = Pass::of(turn, self.options.rules[input.func]);
+        passes.filter_map(|pass| Some((pass, (pass.collect)(input)?))).collect()
+    }
+
+    /// Runs the passes of a turn, each in the code that the one before left.
+    fn run_turn(&mut self, turn: Turn, facts: &Facts, func: Func) -> Result<(), PassError> {
+        for pass in Pass::of(turn, self.options.rules[func]) {
+            if let Some(change) = (pass.collect)(&self.input(facts, func)) {
+                self.step(pass.name, func, change)?;
+            }
+        }
+        Ok(())
     }
 
     /// Empties the functions that can no longer be entered, and could be before.
@@ -424,13 +402,13 @@ impl Driver<'_> {
         &mut self,
         pass: &'static str,
         func: Func,
-        run: impl FnOnce(&mut Function),
+        change: Change<'_>,
     ) -> Result<bool, PassError> {
         if self.options.limit.is_some_and(|limit| self.steps >= limit) {
             return Ok(false);
         }
         let before = self.program.funcs[func].edits();
-        run(&mut self.program.funcs[func]);
+        change(&mut self.program.funcs[func]);
         if self.program.funcs[func].edits() != before {
             self.steps += 1;
             (self.watch)(&Step { number: self.steps, pass, func, program: &self.program });

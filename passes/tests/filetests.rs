@@ -11,12 +11,8 @@ use bpfold_passes::analysis::section_reads::SectionReads;
 use bpfold_passes::cfg::{Cfg, linearize};
 use bpfold_passes::entity::{Block, Entity, Func, PerEntity};
 use bpfold_passes::ir::{Linkage, Program, verify};
-use bpfold_passes::opt::fold::{Event, Patch};
-use bpfold_passes::opt::{
-    algebra, checkpoints, coalesce, commute, copy_propagation, dce, displacement, merge_tails,
-    replace_all, simplify_cfg, store_immediate, thread_jumps,
-};
-use bpfold_passes::pass;
+use bpfold_passes::opt::fold::Event;
+use bpfold_passes::pass::{self, Input, PASSES, Pass};
 use bpfold_passes::rules::Rules;
 use bpfold_passes::text::{self, Printer, ShowFacts};
 
@@ -94,72 +90,20 @@ fn reads(program: &Program) -> String {
 fn passes(names: &[&str], mut program: Program) -> Result<String, String> {
     let original = program.clone();
     for &name in names {
+        let pass = Pass::named(name).ok_or_else(|| format!("unknown pass {name:?}"))?;
         let facts = Facts::new(&program, &roots(&program), &PerEntity::default());
         let arguments = liveness::arguments(&program, &facts, &PerEntity::with_default(true));
         for func in program.funcs.keys().filter(|&func| facts.is_reached(func)) {
+            // What is no default is a rule of this pass.
+            let rules = if name == "algebra" { Rules::all() } else { Rules::default() };
             let accesses = Accesses::new(&program, &facts, func);
             let live = Liveness::new(&program, &accesses, &arguments, func);
-            let blocks = program.funcs[func].layout().to_vec();
-            let mut replace = Vec::new();
-            match name {
-                "fold" => {
-                    let patch = Patch::collect(&program, &facts, func, Rules::default());
-                    patch.apply(&mut program.funcs[func]);
-                }
-                "algebra" => {
-                    for block in blocks {
-                        replace.extend(algebra::collect(
-                            &program,
-                            &facts,
-                            func,
-                            block,
-                            Rules::all(),
-                        ));
-                    }
-                }
-                "store_immediate" => {
-                    for block in blocks {
-                        replace.extend(store_immediate::collect(&program, &facts, func, block));
-                    }
-                }
-                "copy_propagation" => {
-                    for block in blocks {
-                        let function = &program.funcs[func];
-                        replace.extend(copy_propagation::collect(function, &live, block));
-                    }
-                }
-                "coalesce" => {
-                    for block in blocks {
-                        let function = &program.funcs[func];
-                        replace.extend(coalesce::collect(function, &live, block));
-                    }
-                }
-                "commute" => {
-                    let commuted = commute::collect(&program, &facts, &live, func);
-                    commute::apply(&mut program.funcs[func], &commuted);
-                }
-                "displacement" => {
-                    let original = &original.funcs[func];
-                    let moved = displacement::collect(&program, &facts, &live, original, func);
-                    replace.extend(moved);
-                }
-                "checkpoints" => checkpoints::run(&mut program.funcs[func], usize::MAX),
-                "thread_jumps" => {
-                    let threads = thread_jumps::collect(&program, &facts, func);
-                    thread_jumps::apply(&mut program.funcs[func], &threads);
-                }
-                "dce" => {
-                    let dead = dce::collect(&program, &live, func);
-                    dce::apply(&mut program.funcs[func], &dead);
-                }
-                "merge_tails" => merge_tails::run(&mut program.funcs[func]),
-                "simplify_cfg" => {
-                    let original = program.funcs[func].clone();
-                    simplify_cfg::run(&mut program.funcs[func], &original, Rules::default());
-                }
-                _ => return Err(format!("unknown pass {name:?}")),
+            let mut input = Input::new(&program, &facts, func, &original.funcs[func], rules);
+            input.live = Some(&live);
+            input.decided = usize::MAX;
+            if let Some(change) = (pass.collect)(&input) {
+                change(&mut program.funcs[func]);
             }
-            replace_all(&mut program.funcs[func], replace);
         }
         verify(&program).map_err(|error| format!("after {name}: {error}"))?;
     }
@@ -326,6 +270,32 @@ fn filetests() {
     }
     assert!(ran > 0, "no file matches {only:?}");
     assert!(failures.is_empty(), "\n{failures}");
+}
+
+/// Each pass has files that run it alone, and stands in DESIGN.md with what it does.
+#[test]
+fn passes_are_tested_and_documented() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = files(&root.join("tests/filetests")).unwrap();
+    let texts: Vec<String> =
+        files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let design = std::fs::read_to_string(root.join("../DESIGN.md")).unwrap();
+    let rows: Vec<&str> = design
+        .lines()
+        .skip_while(|line| *line != "| pass | what it does | rule |")
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    let expected = PASSES.iter().map(|pass| {
+        let rule = pass.rule.map_or(String::new(), |rule| format!("`{rule}`"));
+        format!("| `{}` | {} | {rule} |", pass.name, pass.about).replace("|  |", "| |")
+    });
+    assert_eq!(rows, expected.collect::<Vec<_>>());
+    for pass in &PASSES {
+        let alone = format!("; test: pass {}\n", pass.name);
+        let own = texts.iter().filter(|text| text.starts_with(&alone)).count();
+        assert!(own >= 2, "{}: {own} files", pass.name);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use bpfold::passes::pass::PASSES;
 use bpfold::report::Note;
 use bpfold::{CoreMode, TailMap};
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -101,7 +101,9 @@ fn warning_names() -> PossibleValuesParser {
 pub const ALL_PASSES: &str = "all";
 
 fn pass_names() -> PossibleValuesParser {
-    PASSES.into_iter().chain([ALL_PASSES]).into()
+    let named = PASSES.iter().map(|pass| PossibleValue::new(pass.name).help(pass.about));
+    let all = PossibleValue::new(ALL_PASSES).help("Every pass");
+    named.chain([all]).collect::<Vec<_>>().into()
 }
 
 /// What to fold, and how.

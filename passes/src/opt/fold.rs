@@ -105,7 +105,7 @@ impl Event {
 }
 
 /// What is to be done to one function.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Patch {
     rules: Rules,
     replace: Vec<(Inst, Op)>,
