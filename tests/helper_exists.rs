@@ -1,4 +1,4 @@
-//! `bpf_core_enum_value_exists(enum bpf_func_id, …)`, which the version of the kernel answers where
+//! `bpf_core_enum_value_exists` of enumerations of helpers and types, which the version of the kernel answers where
 //! its types are not known.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
@@ -20,25 +20,24 @@ fn answers(folded: &Folded) -> Vec<(String, u64)> {
     folded.report.core.iter().map(|core| (core.at.function.clone(), core.value)).collect()
 }
 
-fn expected(boot: u64, looping: u64) -> Vec<(String, u64)> {
-    let list = [("boot", boot), ("loop", looping), ("by_typedef", boot)];
-    list.map(|(name, value)| (name.to_owned(), value)).to_vec()
-}
-
-/// `bpf_ktime_get_boot_ns` came with 5.8, `bpf_loop` with 5.17.
+/// `bpf_ktime_get_boot_ns` and BPF_MAP_TYPE_RINGBUF came with 5.8, BPF_PROG_TYPE_SYSCALL with 5.14,
+/// `bpf_loop` with 5.17, BPF_TRACE_KPROBE_MULTI with 5.18.
 #[test]
-fn the_version_says_whether_there_is_a_helper() {
-    for (version, boot, looping) in [
-        ("5.7", 0, 0),
-        ("5.7.19", 0, 0),
-        ("5.8", 1, 0),
-        ("5.16.9", 1, 0),
-        ("5.17", 1, 1),
-        ("9.0", 1, 1),
+fn the_version_says_whether_there_is_a_helper_or_type() {
+    const NAMES: [&str; 6] = ["boot", "loop", "by_typedef", "map", "prog", "attach"];
+    for (version, expected) in [
+        ("5.7", [0, 0, 0, 0, 0, 0]),
+        ("5.7.19", [0, 0, 0, 0, 0, 0]),
+        ("5.8", [1, 0, 1, 1, 0, 0]),
+        ("5.16.9", [1, 0, 1, 1, 1, 0]),
+        ("5.17", [1, 1, 1, 1, 1, 0]),
+        ("5.18", [1, 1, 1, 1, 1, 1]),
+        ("9.0", [1, 1, 1, 1, 1, 1]),
     ] {
         let folded = fold(version);
-        assert_eq!(answers(&folded), expected(boot, looping), "{version}");
-        assert_eq!(folded.report.branches.len(), 3, "{version}");
+        let expected: Vec<_> = NAMES.map(str::to_owned).into_iter().zip(expected).collect();
+        assert_eq!(answers(&folded), expected, "{version}");
+        assert_eq!(folded.report.branches.len(), NAMES.len(), "{version}");
     }
 }
 
@@ -46,8 +45,8 @@ fn the_version_says_whether_there_is_a_helper() {
 #[test]
 fn nothing_else_is_answered() {
     let folded = fold("6.12");
-    assert_eq!(folded.report.core_left, 3);
-    for name in ["unknown", "map", "number"] {
+    assert_eq!(folded.report.core_left, 4);
+    for name in ["unknown", "stable", "command", "number"] {
         let function = folded.report.functions.iter().find(|f| f.name == name).unwrap();
         assert_eq!(function.before, function.after, "{name}");
     }
@@ -75,5 +74,5 @@ fn types_come_before_the_version() {
     let fold = Fold::new(&object).unwrap().drop_program("number").unwrap();
     let answers = answers(&fold.kernel(&kernel).run().unwrap());
     assert!(answers.iter().all(|(_, value)| *value == 0), "{answers:?}");
-    assert_eq!(answers.len(), 5, "{answers:?}");
+    assert_eq!(answers.len(), 9, "{answers:?}");
 }

@@ -21,6 +21,7 @@ mod answers;
 mod apply;
 mod candidates;
 mod compat;
+mod enumerators;
 mod error;
 mod patch;
 mod question;
