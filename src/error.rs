@@ -23,6 +23,19 @@ pub enum Error {
     /// The type information is damaged or not supported.
     #[error(transparent)]
     Btf(#[from] BtfError),
+    /// Several sections have a name of which loaders take one.
+    #[error(
+        "there are {count} {what} called {name}, where loaders look for one: link the object again, \
+         with `bpftool gen object` or with names of their own"
+    )]
+    SeveralSections {
+        /// What there are several of: sections, or DATASECs of the types.
+        what: &'static str,
+        /// Their name.
+        name: &'static str,
+        /// How many.
+        count: usize,
+    },
     /// The code is damaged.
     #[error(transparent)]
     Lift(#[from] LiftError),
@@ -107,6 +120,9 @@ impl From<ObjectError> for Error {
         match error {
             ObjectError::Elf(error) => error.into(),
             ObjectError::Btf(error) => error.into(),
+            ObjectError::SeveralSections { what, name, count } => {
+                Error::SeveralSections { what, name, count }
+            }
             ObjectError::Lift(error) => error.into(),
         }
     }

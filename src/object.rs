@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::btf::{Btf, BtfError, BtfExt, Linkage};
+use crate::btf::{Btf, BtfError, BtfExt, Kind, Linkage, Type};
 use crate::elf::{
     ElfError, ElfObject, R_BPF_64_32, R_BPF_64_ABS32, R_BPF_DATA_32, Reloc, Section, SectionData,
     SectionIndex, SectionKind, SymbolKind, SymbolPlace,
@@ -23,6 +23,19 @@ pub enum ObjectError {
     /// The type information is damaged or not supported.
     #[error(transparent)]
     Btf(#[from] BtfError),
+    /// Several sections have a name of which loaders take one.
+    #[error(
+        "there are {count} {what} called {name}, where loaders look for one: link the object again, \
+         with `bpftool gen object` or with names of their own"
+    )]
+    SeveralSections {
+        /// What there are several of: sections, or DATASECs of the types.
+        what: &'static str,
+        /// Their name.
+        name: &'static str,
+        /// How many.
+        count: usize,
+    },
     /// The code is damaged.
     #[error(transparent)]
     Lift(#[from] LiftError),
@@ -49,6 +62,7 @@ impl Object {
 
     /// An object of so many bytes of which more is known than it tells.
     pub(crate) fn of(elf: ElfObject, size: usize, hints: &Hints) -> Result<Self, ObjectError> {
+        check_sections(&elf)?;
         let bytes = |name| elf.sections.get(elf.section_by_name(name)?)?.bytes();
         let btf = bytes(BTF).map(Btf::parse).transpose()?;
         // libbpf ignores .BTF.ext without .BTF (`bpf_object__init_btf`).
@@ -56,6 +70,7 @@ impl Object {
             (Some(btf), Some(bytes)) => Some(BtfExt::parse(bytes, btf)?),
             _ => None,
         };
+        btf.as_ref().map_or(Ok(()), check_datasecs)?;
         let lifted = lift_with_hints(&elf, btf.as_ref(), ext.as_ref(), hints)?;
         Ok(Self { elf, btf, ext, lifted, file_size: size as u64 })
     }
@@ -138,6 +153,36 @@ impl Object {
     pub fn links(&self) -> &Links {
         &self.lifted.links
     }
+}
+
+/// Sections that loaders find by their names (`bpf_object__elf_collect` of libbpf takes the last,
+/// cilium/ebpf the first): what another one holds would be lost. Data sections are told apart by
+/// their numbers.
+const UNIQUE_SECTIONS: [&str; 3] = [BTF, BTF_EXT, ".maps"];
+
+/// DATASECs that are no sections, or hold what is found by its name.
+const UNIQUE_DATASECS: [&str; 3] = [".maps", ".kconfig", ".ksyms"];
+
+fn check_sections(elf: &ElfObject) -> Result<(), ObjectError> {
+    for name in UNIQUE_SECTIONS {
+        let named = elf.sections.values().filter(|section| section.name == name.as_bytes());
+        let count = named.count();
+        if count > 1 {
+            return Err(ObjectError::SeveralSections { what: "sections", name, count });
+        }
+    }
+    Ok(())
+}
+
+fn check_datasecs(btf: &Btf) -> Result<(), ObjectError> {
+    for name in UNIQUE_DATASECS {
+        let is_named = |ty: &Type| matches!(ty.kind, Kind::DataSec(_)) && btf.str(ty.name) == name;
+        let count = btf.own_types().filter(|(_, ty)| is_named(ty)).count();
+        if count > 1 {
+            return Err(ObjectError::SeveralSections { what: "DATASECs", name, count });
+        }
+    }
+    Ok(())
 }
 
 /// Whether variables can be in a section.

@@ -52,6 +52,47 @@ fn of_two_sections_with_one_name_symbols_tell() {
     }
 }
 
+/// Loaders look for one section of these names. Which one they find differs, so the others are lost.
+#[test]
+fn two_sections_that_loaders_look_for_are_refused() {
+    let read = |change: &dyn Fn(&mut ElfObject)| {
+        let mut elf = changed("shared-maps.o", |_| {}).elf().clone();
+        change(&mut elf);
+        Object::parse(&elf.write().unwrap())
+    };
+    let rename = |from: &'static str, to: &'static str| {
+        move |elf: &mut ElfObject| {
+            let section = elf.section_by_name(from).unwrap();
+            elf.sections[section].name = to.as_bytes().to_vec();
+        }
+    };
+    let problem = |change: &dyn Fn(&mut ElfObject)| match read(change) {
+        Err(error @ bpfold::Error::SeveralSections { .. }) => error.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert!(problem(&rename("license", ".maps")).starts_with("there are 2 sections called .maps"));
+    assert!(problem(&rename("license", ".BTF")).starts_with("there are 2 sections called .BTF,"));
+    // Data that is found by its symbols, and sections of programs, can share a name.
+    assert!(read(&rename("license", ".rodata")).is_ok());
+    assert!(read(&rename("license", ".data")).is_ok());
+
+    let datasec = |name: &'static str, like: &'static str| {
+        move |elf: &mut ElfObject| {
+            let section = elf.section_by_name(".BTF").unwrap();
+            let mut btf = Btf::parse(elf.sections[section].bytes().unwrap()).unwrap();
+            for _ in 0..2 {
+                let mut ty = btf.ty(btf.find_datasec(like).unwrap().0).clone();
+                ty.name = btf.add_string(name);
+                btf.add_type(ty);
+            }
+            elf.set_section_data(section, btf.to_bytes().unwrap()).unwrap();
+        }
+    };
+    assert!(problem(&datasec(".kconfig", ".maps")).starts_with("there are 2 DATASECs"));
+    assert!(problem(&datasec(".ksyms", ".maps")).starts_with("there are 2 DATASECs"));
+    assert!(read(&datasec("other", ".maps")).is_ok());
+}
+
 /// The immediate would count from both symbols.
 #[test]
 fn a_variable_that_an_instruction_names_with_another_keeps_its_symbol() {
