@@ -67,7 +67,7 @@ fn two_sections_that_loaders_look_for_are_refused() {
         }
     };
     let problem = |change: &dyn Fn(&mut ElfObject)| match read(change) {
-        Err(error @ bpfold::Error::SeveralSections { .. }) => error.to_string(),
+        Err(error @ bpfold::ObjectError::SeveralSections { .. }) => error.to_string(),
         other => panic!("{other:?}"),
     };
     assert!(problem(&rename("license", ".maps")).starts_with("there are 2 sections called .maps"));
