@@ -53,7 +53,8 @@ fn build(script: &str, only: &str) -> Option<[PathBuf; 2]> {
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("orders-{name}-{target}"));
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
         let mut command = Command::new(script);
-        command.arg(&out).env("TARGET", target).env("ONLY", only);
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pattern-objects");
+        command.arg(&out).env("TARGET", target).env("ONLY", only).env("CACHE", cache);
         let built = command.output().unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         out

@@ -99,7 +99,9 @@ fn objects(compiler: &str, cpu: &str) -> Option<PathBuf> {
     }
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("patterns-{compiler}-{cpu}"));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/patterns/build.sh");
-    let built = Command::new(script).arg(&out).args([compiler, cpu]).output().unwrap();
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pattern-objects");
+    let mut command = Command::new(script);
+    let built = command.arg(&out).args([compiler, cpu]).env("CACHE", cache).output().unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     Some(out)
 }

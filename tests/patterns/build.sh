@@ -9,6 +9,9 @@
 #   OUTDIR/const/NAME.CASE.o the case's values as plain constants, but for open variables
 #   OUTDIR/values/           the values of each case as C macros
 #
+# CACHE=DIR keeps objects there by what they were made of: compiler, flags, source, values and
+# headers. Where all of these are the same nothing is compiled, whatever OUTDIR is.
+#
 # v4 needs clang 18 or later, and bpf-gcc 14 or later. A pattern with a line
 # `// needs: clang` is left out for bpf-gcc; README.md says why.
 set -eu
@@ -83,10 +86,28 @@ values() {
 	}' "$1"
 }
 
+# What all objects of this compiler depend on.
+base=
+if [ -n "${CACHE:-}" ]; then
+	mkdir -p "$CACHE"
+	CACHE=$(cd "$CACHE" && pwd)
+	# shellcheck disable=SC2086
+	included=$(cat ./*.c ./*.h | grep '^#include' | sort -u | "$cc" $flags -I. -M -x c - |
+		tr ' \\' '\n\n' | grep '\.h$' | sort -u)
+	base=$({ "$cc" --version; echo "$flags"; echo "$included" | xargs cat; } | sha256sum)
+fi
+
 for source in ${ONLY:-*}.c; do
 	case $cc in *gcc*) grep -q '^// needs: clang' "$source" && continue ;; esac
 	values "$source" | while read -r object file; do
 		echo "$source $out/$object.o $file"
 	done
-done | CC="$cc" FLAGS="$flags" xargs -P "$jobs" -n 3 sh -c \
-	'"$CC" $FLAGS -include "$2" -c "$0" -o "$1" || { echo "$1: not compiled" >&2; exit 1; }'
+done | CC="$cc" FLAGS="$flags" CACHE="${CACHE:-}" BASE="$base" xargs -P "$jobs" -n 3 sh -c '
+	if [ -n "$CACHE" ]; then
+		key=$({ echo "$BASE $0"; cat "$0" "$2"; } | sha256sum)
+		kept=$CACHE/${key%% *}.o
+		if [ -e "$kept" ]; then exec cp "$kept" "$1"; fi
+	fi
+	"$CC" $FLAGS -include "$2" -c "$0" -o "$1" || { echo "$1: not compiled" >&2; exit 1; }
+	# Others may be building the same.
+	if [ -n "$CACHE" ]; then cp "$1" "$kept.$$" && mv "$kept.$$" "$kept"; fi'

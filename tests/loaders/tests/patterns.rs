@@ -32,7 +32,9 @@ fn objects(what: &str) -> Option<PathBuf> {
     }
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("patterns");
     let script = root().join("tests/patterns/build.sh");
-    let built = Command::new(script).arg(&out).env("ONLY", SAMPLE).output().unwrap();
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pattern-objects");
+    let mut command = Command::new(script);
+    let built = command.arg(&out).env("ONLY", SAMPLE).env("CACHE", cache).output().unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     Some(out)
 }
