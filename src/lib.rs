@@ -18,6 +18,7 @@ pub mod lower;
 mod needs;
 mod object;
 mod parts;
+mod patched;
 mod pipeline;
 mod proof;
 mod prune;

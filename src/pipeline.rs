@@ -22,6 +22,7 @@ use crate::needs::Refused;
 use crate::parts;
 use crate::passes::pass::Step;
 use crate::passes::rules::Rules;
+use crate::patched::Patched;
 use crate::prune::{CutSection, PruneOptions};
 use crate::record::Record;
 use crate::report::{Note, Report};
@@ -53,6 +54,7 @@ pub struct Fold<'o> {
     core: CoreMode,
     verify_each: bool,
     prune: PruneOptions,
+    patched: Patched<'o>,
     step_limit: Option<u64>,
     check: bool,
     hooks: Hooks,
@@ -109,6 +111,7 @@ impl<'o> Fold<'o> {
             core: CoreMode::default(),
             verify_each: false,
             prune,
+            patched: Patched::of(object)?,
             step_limit: None,
             check: true,
             hooks: Hooks::default(),
@@ -121,6 +124,12 @@ impl<'o> Fold<'o> {
     /// The variables with the values given so far.
     pub fn variables(&self) -> &Variables<'o> {
         &self.variables
+    }
+
+    /// The undefined symbols that loaders replace by numbers, by name, with the numbers given so
+    /// far: `asm("%0 = offset ll" : "=r"(value))`.
+    pub fn symbols(&self) -> &Variables<'o> {
+        self.patched.values()
     }
 
     /// The object as it was read, but with the values given so far in its sections: what a

@@ -91,6 +91,11 @@ pub(crate) fn resolve(object: &Object, kernel: &Kernel) -> Result<Resolved, Kern
     Ok(resolved)
 }
 
+/// Whether BTF declares an undefined symbol, as an option, variable or function of the kernel.
+pub(crate) fn is_declared(object: &Object, ext: Extern, name: &str) -> bool {
+    declared(object, ext, name).is_some()
+}
+
 fn declared<'o>(object: &'o Object, ext: Extern, name: &'o str) -> Option<Declared<'o>> {
     let btf = object.btf()?;
     let symbol = object.elf().symbols.get(object.links().externs.get(ext)?.symbol)?;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::btf::Btf;
 pub use error::KernelError;
-pub(crate) use externs::{Resolved, resolve};
+pub(crate) use externs::{Resolved, is_declared, resolve};
 pub use version::KernelVersion;
 
 use btf::LazyBtf;

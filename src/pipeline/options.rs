@@ -18,6 +18,10 @@ impl Fold<'_> {
         match self.variables.set(name, value) {
             Ok(()) => Ok(self),
             // A variable that an earlier fold has sealed is not one of the object any more.
+            Err(_) if self.patched.names().any(|symbol| symbol == name) => {
+                self.patched.set(name, value)?;
+                Ok(self)
+            }
             Err(error) => match self.record.confirm(name, value)? {
                 Some(()) => Ok(self),
                 None => Err(error.into()),

@@ -35,6 +35,7 @@ pub(super) fn resolve<'f>(fold: &'f Fold<'_>) -> Result<Resolved<'f>, Error> {
     let mut program = object.program().clone();
     apply_variables(&mut program, object.links(), &fold.variables);
     facts.apply(&mut program);
+    fold.patched.apply(&mut program);
     let core = resolve_core(fold, &mut program)?;
     Ok(Resolved { program, facts, core, scope })
 }

@@ -216,7 +216,15 @@ fn new_record(fold: &Fold<'_>, sealed: &[&Variable], externs: Vec<FoldedWith>) -
         value: value.value,
         kernel: false,
     });
-    let mut values: Vec<FoldedWith> = earlier.chain(now).collect();
+    // Code names these symbols no more, and nothing else has.
+    let symbols = fold.patched.values().folded_values().into_iter().map(|value| FoldedWith {
+        sealed: true,
+        frozen: false,
+        name: value.path,
+        value: value.value,
+        kernel: false,
+    });
+    let mut values: Vec<FoldedWith> = earlier.chain(now).chain(symbols).collect();
     let new = externs.into_iter().filter(|value| !values.contains(value));
     let new: Vec<FoldedWith> = new.collect();
     values.extend(new);
