@@ -7,7 +7,7 @@ use bpfold::passes::pass::PASSES;
 use bpfold::report::Note;
 use bpfold::{CoreMode, TailMap};
 use clap::builder::{PossibleValue, PossibleValuesParser};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args as _, Id, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 /// Folds the read-only variables of a compiled BPF object into its code and removes what is
@@ -219,30 +219,11 @@ impl From<Core> for CoreMode {
 }
 
 /// All of [`FoldOptions`] and [`KernelArgs`]: clap makes no group of a structure with another
-/// one in it.
-const FOLD_OPTIONS: [&str; 21] = [
-    "set",
-    "values",
-    "rodata",
-    "freeze",
-    "freeze_all",
-    "entry",
-    "drop",
-    "keep_map",
-    "prune_maps",
-    "keep_func",
-    "keep_interface",
-    "keep_var",
-    "tail_map",
-    "require_no_globals",
-    "freeze_marked",
-    "verify_each",
-    "kernel",
-    "kconfig",
-    "kallsyms",
-    "btf",
-    "core",
-];
+/// in it.
+fn fold_options() -> Vec<Id> {
+    let command = FoldOptions::augment_args(clap::Command::new(""));
+    command.get_arguments().map(|argument| argument.get_id().clone()).collect()
+}
 
 /// Compare what the running kernel makes of an object before and after folding
 ///
@@ -255,7 +236,7 @@ pub struct VerifyArgs {
     /// The object
     pub object: PathBuf,
     /// The object folded; without it, what folding with these options makes
-    #[arg(value_name = "FOLDED", conflicts_with_all = FOLD_OPTIONS)]
+    #[arg(value_name = "FOLDED", conflicts_with_all = fold_options())]
     pub folded: Option<PathBuf>,
     /// Also run the programs that can be run (BPF_PROG_TEST_RUN) on random packets, the same
     /// ones each time, and compare result, packet, context and maps

@@ -276,32 +276,18 @@ fn word(object: &Object, section: &Section, start: u64, at: usize) -> Option<u32
 
 fn definition(btf: &Btf, var: TypeId) -> Option<&Composite> {
     let Kind::Var { ty, .. } = btf.ty(var).kind else { return None };
-    match &btf.ty(plain(btf, ty)).kind {
+    match &btf.resolve(ty).1.kind {
         Kind::Struct(composite) => Some(composite),
         _ => None,
     }
-}
-
-/// The type without qualifiers and names.
-fn plain(btf: &Btf, mut ty: TypeId) -> TypeId {
-    // BTF that was read has no cycles through these.
-    while let Kind::Typedef(to)
-    | Kind::Const(to)
-    | Kind::Volatile(to)
-    | Kind::Restrict(to)
-    | Kind::TypeTag(to) = btf.ty(ty).kind
-    {
-        ty = to;
-    }
-    ty
 }
 
 /// `__uint(name, value)`: a pointer to an array of `value` elements.
 fn uint(btf: &Btf, var: TypeId, name: &str) -> Option<u32> {
     let members = &definition(btf, var)?.members;
     let member = members.iter().find(|member| btf.str(member.name) == name)?;
-    let Kind::Ptr(array) = btf.ty(plain(btf, member.ty)).kind else { return None };
-    match &btf.ty(plain(btf, array)).kind {
+    let Kind::Ptr(array) = btf.resolve(member.ty).1.kind else { return None };
+    match &btf.resolve(array).1.kind {
         Kind::Array(array) => Some(array.count),
         _ => None,
     }

@@ -291,22 +291,9 @@ fn condition(width: Width, cond: Cond, dst: Reg, src: Operand) -> String {
         Width::W32 => format!("w{}", reg.number()),
         Width::W64 => format!("r{}", reg.number()),
     };
-    let sign = match cond {
-        Cond::Eq => "==",
-        Cond::Ne => "!=",
-        Cond::Gt => ">",
-        Cond::Ge => ">=",
-        Cond::Lt => "<",
-        Cond::Le => "<=",
-        Cond::Set => "&",
-        Cond::Sgt => "s>",
-        Cond::Sge => "s>=",
-        Cond::Slt => "s<",
-        Cond::Sle => "s<=",
-    };
     let second = match src {
         Operand::Reg(reg) => register(reg),
         Operand::Imm(imm) => imm.to_string(),
     };
-    format!("{} {sign} {second}", register(dst))
+    format!("{} {} {second}", register(dst), cond.symbol())
 }

@@ -10,6 +10,8 @@ bpfold vars examples/agent.bpf.o examples/callbacks.bpf.o
 bpfold dump examples/agent.bpf.o --sources
 bpfold man flod
 bpfold verify examples/agent.bpf.o out.o --freeze-all
+bpfold verify examples/agent.bpf.o out.o --no-check
+bpfold verify examples/agent.bpf.o out.o --core none --btf vmlinux
 # Help is no error.
 bpfold --version
 bpfold --help

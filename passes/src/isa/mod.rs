@@ -209,6 +209,60 @@ pub enum Cond {
     Sle,
 }
 
+impl AluOp {
+    /// All of them.
+    pub const ALL: [AluOp; 13] = [
+        AluOp::Add,
+        AluOp::Sub,
+        AluOp::Mul,
+        AluOp::Div,
+        AluOp::SDiv,
+        AluOp::Mod,
+        AluOp::SMod,
+        AluOp::Or,
+        AluOp::And,
+        AluOp::Xor,
+        AluOp::Lsh,
+        AluOp::Rsh,
+        AluOp::Arsh,
+    ];
+}
+
+impl Cond {
+    /// All of them.
+    pub const ALL: [Cond; 11] = [
+        Cond::Eq,
+        Cond::Ne,
+        Cond::Gt,
+        Cond::Ge,
+        Cond::Lt,
+        Cond::Le,
+        Cond::Set,
+        Cond::Sgt,
+        Cond::Sge,
+        Cond::Slt,
+        Cond::Sle,
+    ];
+
+    /// How code writes it.
+    #[must_use]
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Cond::Eq => "==",
+            Cond::Ne => "!=",
+            Cond::Gt => ">",
+            Cond::Ge => ">=",
+            Cond::Lt => "<",
+            Cond::Le => "<=",
+            Cond::Set => "&",
+            Cond::Sgt => "s>",
+            Cond::Sge => "s>=",
+            Cond::Slt => "s<",
+            Cond::Sle => "s<=",
+        }
+    }
+}
+
 impl Cond {
     /// The condition that holds exactly when this one does not; none for [`Cond::Set`].
     pub fn inverse(self) -> Option<Cond> {

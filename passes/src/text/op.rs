@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 use super::names::Names;
 use crate::helpers::Helper;
-use crate::isa::{AluOp, AtomicOp, Callee, Cond, Imm64, Op, Operand, Reg, Size, SwapOp, Width};
+use crate::isa::{AluOp, AtomicOp, Callee, Imm64, Op, Operand, Reg, Size, SwapOp, Width};
 
 /// Writes `op` without indentation; `target` writes what a jump names.
 pub(super) fn write_op<T>(
@@ -73,7 +73,7 @@ pub(super) fn write_op<T>(
         }
         Op::Branch { width, cond, dst, src, target: to } => {
             let (dst, src) = (at(*width, *dst), operand(*width, *src));
-            write!(f, "if {dst} {} {src} goto {}", cond_symbol(*cond), target(to))
+            write!(f, "if {dst} {} {src} goto {}", cond.symbol(), target(to))
         }
         Op::MayGoto { target: to } => write!(f, "may_goto {}", target(to)),
         Op::GotoX { dst } => write!(f, "gotox {dst:?}"),
@@ -177,38 +177,6 @@ pub(super) fn plus(number: impl Into<i64>) -> impl Display {
     format!("{} {:#x}", if number < 0 { "-" } else { "+" }, number.unsigned_abs())
 }
 
-/// Every ALU operation with two operands.
-pub(super) const ALU_OPS: [AluOp; 13] = [
-    AluOp::Add,
-    AluOp::Sub,
-    AluOp::Mul,
-    AluOp::Div,
-    AluOp::SDiv,
-    AluOp::Mod,
-    AluOp::SMod,
-    AluOp::Or,
-    AluOp::And,
-    AluOp::Xor,
-    AluOp::Lsh,
-    AluOp::Rsh,
-    AluOp::Arsh,
-];
-
-/// Every condition.
-pub(super) const CONDITIONS: [Cond; 11] = [
-    Cond::Eq,
-    Cond::Ne,
-    Cond::Gt,
-    Cond::Ge,
-    Cond::Lt,
-    Cond::Le,
-    Cond::Set,
-    Cond::Sgt,
-    Cond::Sge,
-    Cond::Slt,
-    Cond::Sle,
-];
-
 pub(super) fn alu_symbol(op: AluOp) -> &'static str {
     match op {
         AluOp::Add => "+=",
@@ -224,22 +192,6 @@ pub(super) fn alu_symbol(op: AluOp) -> &'static str {
         AluOp::Lsh => "<<=",
         AluOp::Rsh => ">>=",
         AluOp::Arsh => "s>>=",
-    }
-}
-
-pub(super) fn cond_symbol(cond: Cond) -> &'static str {
-    match cond {
-        Cond::Eq => "==",
-        Cond::Ne => "!=",
-        Cond::Gt => ">",
-        Cond::Ge => ">=",
-        Cond::Lt => "<",
-        Cond::Le => "<=",
-        Cond::Set => "&",
-        Cond::Sgt => "s>",
-        Cond::Sge => "s>=",
-        Cond::Slt => "s<",
-        Cond::Sle => "s<=",
     }
 }
 

@@ -4,7 +4,7 @@ use super::cursor::{Parser, Result};
 use super::error::ParseErrorKind;
 use super::lex::Token;
 use super::names;
-use super::op::{ALU_OPS, CONDITIONS, alu_symbol, cond_symbol};
+use super::op::alu_symbol;
 
 use crate::helpers::Helper;
 use crate::isa::{AluOp, AtomicOp, Callee, Cond, Imm64, Op, Operand, Reg, Size, SwapOp, Width};
@@ -446,13 +446,13 @@ impl<'a> Parser<'a> {
     }
 
     fn alu_symbol(&mut self) -> Option<AluOp> {
-        let found = ALU_OPS.into_iter().find(|op| self.is_operator(alu_symbol(*op)))?;
+        let found = AluOp::ALL.into_iter().find(|op| self.is_operator(alu_symbol(*op)))?;
         self.skip_operator();
         Some(found)
     }
 
     fn cond_symbol(&mut self) -> Option<Cond> {
-        let found = CONDITIONS.into_iter().find(|cond| self.is_operator(cond_symbol(*cond)))?;
+        let found = Cond::ALL.into_iter().find(|cond| self.is_operator(cond.symbol()))?;
         self.skip_operator();
         Some(found)
     }

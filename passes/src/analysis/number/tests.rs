@@ -4,34 +4,8 @@ use super::*;
 use proptest::prelude::*;
 
 const WIDTHS: [Width; 2] = [Width::W32, Width::W64];
-const OPS: [AluOp; 13] = [
-    AluOp::Add,
-    AluOp::Sub,
-    AluOp::Mul,
-    AluOp::Div,
-    AluOp::SDiv,
-    AluOp::Mod,
-    AluOp::SMod,
-    AluOp::Or,
-    AluOp::And,
-    AluOp::Xor,
-    AluOp::Lsh,
-    AluOp::Rsh,
-    AluOp::Arsh,
-];
-const CONDS: [Cond; 11] = [
-    Cond::Eq,
-    Cond::Ne,
-    Cond::Gt,
-    Cond::Ge,
-    Cond::Lt,
-    Cond::Le,
-    Cond::Set,
-    Cond::Sgt,
-    Cond::Sge,
-    Cond::Slt,
-    Cond::Sle,
-];
+const OPS: [AluOp; 13] = AluOp::ALL;
+const CONDS: [Cond; 11] = Cond::ALL;
 
 fn contains(n: &Number, x: u64) -> bool {
     x & !n.bits.mask == n.bits.value

@@ -5,34 +5,8 @@ use super::*;
 use crate::analysis::number::Number;
 use proptest::prelude::*;
 
-const OPS: [AluOp; 13] = [
-    AluOp::Add,
-    AluOp::Sub,
-    AluOp::Mul,
-    AluOp::Div,
-    AluOp::SDiv,
-    AluOp::Mod,
-    AluOp::SMod,
-    AluOp::Or,
-    AluOp::And,
-    AluOp::Xor,
-    AluOp::Lsh,
-    AluOp::Rsh,
-    AluOp::Arsh,
-];
-const CONDS: [Cond; 11] = [
-    Cond::Eq,
-    Cond::Ne,
-    Cond::Gt,
-    Cond::Ge,
-    Cond::Lt,
-    Cond::Le,
-    Cond::Set,
-    Cond::Sgt,
-    Cond::Sge,
-    Cond::Slt,
-    Cond::Sle,
-];
+const OPS: [AluOp; 13] = AluOp::ALL;
+const CONDS: [Cond; 11] = Cond::ALL;
 
 impl Num {
     fn contains(&self, value: u64) -> bool {
