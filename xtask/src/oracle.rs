@@ -53,6 +53,10 @@ impl Question {
     }
 }
 
+/// How many times as long an object may take that came in time before folding. Programs that are
+/// refused after a million instructions take minutes, and some longer with other states.
+const PATIENCE: u32 = 8;
+
 /// Asks the running kernel.
 pub struct Oracle {
     verdicts: PathBuf,
@@ -85,6 +89,26 @@ impl Oracle {
 
     /// The verdict on an object. `name` is its file's name up to the first dot.
     pub fn ask(&self, bytes: &[u8], name: &str, question: Question) -> Result<ObjectVerdict> {
+        self.ask_within(bytes, name, question, self.limit)
+    }
+
+    /// As [`ask`](Self::ask), with more time.
+    pub fn ask_patiently(
+        &self,
+        bytes: &[u8],
+        name: &str,
+        question: Question,
+    ) -> Result<ObjectVerdict> {
+        self.ask_within(bytes, name, question, self.limit * PATIENCE)
+    }
+
+    fn ask_within(
+        &self,
+        bytes: &[u8],
+        name: &str,
+        question: Question,
+        limit: Duration,
+    ) -> Result<ObjectVerdict> {
         let mut hash = Sha256::new();
         hash.update(bytes);
         hash.update([0]);
@@ -98,7 +122,7 @@ impl Oracle {
             return Ok(known);
         }
         let number = self.loads.fetch_add(1, Ordering::Relaxed);
-        let verdict = self.load(bytes, name, question, number)?;
+        let verdict = self.load(bytes, name, question, (number, limit))?;
         if verdict.whole.as_ref().is_some_and(|why| why.class == FailureClass::TimedOut) {
             // It could come in time on another day.
             return Ok(verdict);
@@ -115,7 +139,7 @@ impl Oracle {
         bytes: &[u8],
         name: &str,
         question: Question,
-        number: u64,
+        (number, limit): (u64, Duration),
     ) -> Result<ObjectVerdict> {
         let dir = self.work.path().join(number.to_string());
         fs::create_dir(&dir)?;
@@ -129,7 +153,7 @@ impl Oracle {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
-        let answer = self.answer(&mut child);
+        let answer = self.answer(&mut child, limit);
         fs::remove_dir_all(&dir)?;
         let (status, out, error) = answer?;
         let failed = |class, message: String| ObjectVerdict {
@@ -139,7 +163,7 @@ impl Oracle {
             static_programs: false,
         };
         let Some(status) = status else {
-            return Ok(failed(FailureClass::TimedOut, format!("after {:?}", self.limit)));
+            return Ok(failed(FailureClass::TimedOut, format!("after {limit:?}")));
         };
         match serde_json::from_slice::<Line>(&out) {
             Ok(line) if status.success() => Ok(line.verdict),
@@ -155,10 +179,11 @@ impl Oracle {
     fn answer(
         &self,
         child: &mut Child,
+        limit: Duration,
     ) -> Result<(Option<std::process::ExitStatus>, Vec<u8>, Vec<u8>)> {
         let mut out = child.stdout.take().context("no standard output")?;
         let mut error = child.stderr.take().context("no standard error")?;
-        let deadline = Instant::now() + self.limit;
+        let deadline = Instant::now() + limit;
         std::thread::scope(|scope| {
             let out = scope.spawn(move || {
                 let mut bytes = Vec::new();

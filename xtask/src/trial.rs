@@ -94,6 +94,9 @@ impl Trial<'_> {
         let mut result = unjudged(assignment, &pair.report, fold_ms)?;
         let before = self.ask(&pair.original, name)?;
         let mut after = self.ask(&pair.folded, name)?;
+        if timed_out(&after) && !timed_out(&before) {
+            after = self.oracle.ask_patiently(&pair.folded, name, self.question())?;
+        }
         for (when, verdict) in [("before", &before), ("after", &after)] {
             if let Some(failure) = &verdict.whole
                 && matches!(failure.class, FailureClass::TimedOut | FailureClass::Died)
@@ -124,6 +127,10 @@ impl Trial<'_> {
             |program| residual.remove(&(program.section.clone(), program.name.clone())),
         )?;
         Ok(result)
+    }
+
+    fn question(&self) -> Question {
+        if self.runs { Question::Run(0) } else { Question::Load }
     }
 
     /// The verdict, with test runs unless the process dies of them.
@@ -205,6 +212,10 @@ impl Runs<'_> {
         }
         Ok(found)
     }
+}
+
+fn timed_out(verdict: &ObjectVerdict) -> bool {
+    verdict.whole.as_ref().is_some_and(|failure| failure.class == FailureClass::TimedOut)
 }
 
 /// What a fold gives before the kernel is asked.
