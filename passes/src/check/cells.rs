@@ -105,10 +105,15 @@ impl Cells {
         self.0.insert(position, cell);
     }
 
-    /// The cell that bytes are in; none if they have no cell. They are in one, or in none.
-    pub fn piece(&self, at: i64, end: i64) -> Option<&Cell> {
-        let cell = self.0.get(self.0.partition_point(|cell| cell.end() <= at))?;
-        (cell.at < end).then_some(cell)
+    /// For the bytes between each two of the cuts, the cell that they are in, if one is there. All
+    /// offsets at which a cell begins or ends are among the cuts.
+    pub fn between(&self, cuts: &[i64]) -> impl Iterator<Item = Option<&Cell>> {
+        let mut cells = self.0.iter().peekable();
+        cuts.windows(2).map(move |cut| {
+            let (at, end) = (cut[0], cut[1]);
+            while cells.next_if(|cell| cell.end() <= at).is_some() {}
+            cells.peek().copied().filter(|cell| cell.at < end)
+        })
     }
 
     /// The bytes from `at` to `end` in pieces, where they have a cell and where not
@@ -165,19 +170,21 @@ impl Cells {
     }
 }
 
-/// The offsets at which a cell of one of the frames begins or ends, in order.
-pub fn cuts<'a>(frames: impl Iterator<Item = &'a Cells>) -> Vec<i64> {
-    let mut is_cut = [false; FRAME as usize + 1];
-    for cell in frames.flat_map(|cells| cells.iter()) {
-        for offset in [cell.at, cell.end()] {
-            if let Some(is_cut) =
-                usize::try_from(offset + FRAME).ok().and_then(|i| is_cut.get_mut(i))
-            {
-                *is_cut = true;
-            }
-        }
+/// The offsets at which a cell of one of the frames begins or ends, in order; none if all have
+/// the same cells.
+pub fn cuts(frames: &[&Cells]) -> Option<Vec<i64>> {
+    let [first, rest @ ..] = frames else { return None };
+    let alike = |(a, b): (&Cell, &Cell)| (a.at, a.len) == (b.at, b.len);
+    let is_alike =
+        |cells: &&Cells| cells.0.len() == first.0.len() && cells.0.iter().zip(&first.0).all(alike);
+    if rest.iter().all(is_alike) {
+        return None;
     }
-    (-FRAME..=0).zip(is_cut).filter(|(_, is_cut)| *is_cut).map(|(offset, _)| offset).collect()
+    let cells = frames.iter().flat_map(|cells| cells.iter());
+    let mut cuts: Vec<i64> = cells.flat_map(|cell| [cell.at, cell.end()]).collect();
+    cuts.sort_unstable();
+    cuts.dedup();
+    Some(cuts)
 }
 
 /// Calls `f` for the bytes from `at` to `end` of two frames, cut so that each piece is in one

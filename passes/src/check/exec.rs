@@ -12,7 +12,7 @@ use crate::check::state::{ORIGINAL, REWRITTEN, State, plain};
 use crate::check::value::{Abs, Base, Kind};
 use crate::entity::{Core, Extern, Func};
 use crate::helpers::Helper;
-use crate::ir::{ExternValue, Function, InstData, Op, Program};
+use crate::ir::{ExternValue, InstData, Op, Program};
 use crate::isa::{self, AluOp, Callee, Endian, Imm64, Operand, Reg, Size, Width};
 
 /// Where 4-byte loads of a context give addresses: `data`, `data_end` and `data_meta` of
@@ -41,9 +41,8 @@ pub struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
-    /// A machine for one function.
-    pub fn new(program: &'a Program) -> Machine<'a> {
-        let arenas = program.funcs.values().any(has_casts);
+    /// A machine for one function; `arenas`: code of the program [has casts](has_casts).
+    pub fn new(program: &'a Program, arenas: bool) -> Machine<'a> {
         Machine {
             program,
             arena: Arena::default(),
@@ -454,13 +453,13 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// Whether code of a function casts between address spaces, or may.
-fn has_casts(function: &Function) -> bool {
+/// Whether code of a program casts between address spaces, or may.
+pub fn has_casts(program: &Program) -> bool {
     fn casts<T>(op: &isa::Op<T>) -> bool {
         matches!(op, isa::Op::AddrSpaceCast { .. })
     }
-    match &function.opaque {
+    program.funcs.values().any(|function| match &function.opaque {
         Some(body) => body.items.iter().any(|item| item.op.as_ref().is_none_or(casts)),
         None => function.insts().any(|(_, inst)| casts(function.op(inst))),
-    }
+    })
 }

@@ -201,6 +201,7 @@ fn solve(original: &Program, rewritten: &Program, roots: &[Func]) -> Known {
             entries: original.funcs.keys().map(|_| None).collect(),
             ..Known::default()
         }),
+        arenas: exec::has_casts(original),
     };
     if !checker.pairs.borrow().values().any(|pair| pair.rewritten.is_some()) {
         return Known::default();
@@ -287,6 +288,8 @@ struct Checker<'a> {
     /// The arguments that each original function reads.
     initialised: EntityVec<Func, RegSet>,
     known: RefCell<Known>,
+    /// Whether code casts between address spaces.
+    arenas: bool,
 }
 
 #[derive(Default)]
@@ -447,7 +450,8 @@ impl<'a> Checker<'a> {
             let ways = if pair.rewritten.is_some() { strategy::ALL.as_slice() } else { &[FIRST] };
             let way = self.known.borrow().strategies[func];
             let Some(&strategy) = ways.get(way) else { break };
-            let walk = Walk::new(self.original, func, &pair, self, strategy);
+            let program = (self.original, self.arenas);
+            let walk = Walk::new(program, func, &pair, self, strategy);
             let reads = self.summaries.borrow()[func].reads;
             match walk.run(entry, reads) {
                 Ok(walked) => return Ok(walked),

@@ -411,18 +411,18 @@ impl Join<'_> {
         self.scratch.round += 1;
         self.scratch.others.clear();
         let frames = [known, arriving].into_iter().flat_map(|state| &state.sides);
-        let cuts = cells::cuts(frames.map(|side| &side.frame));
+        let cuts = cells::cuts(&frames.map(|side| &side.frame).collect::<Vec<_>>());
         let mut joined = known.clone();
         for (side, from) in joined.sides.iter_mut().zip(&arriving.sides) {
             for (sym, &arriving) in side.regs.iter_mut().zip(&from.regs) {
                 *sym = self.pair(*sym, arriving);
             }
-            side.frame = self.cells(&side.frame, &from.frame, &cuts, true);
+            side.frame = self.cells((&side.frame, &from.frame), cuts.as_deref(), true);
         }
         joined.parents.truncate(arriving.parents.len());
         for (parent, from) in joined.parents.iter_mut().zip(&arriving.parents) {
-            let cuts = cells::cuts([&parent.cells, &from.cells].into_iter());
-            parent.cells = self.cells(&parent.cells, &from.cells, &cuts, false);
+            let cuts = cells::cuts(&[&parent.cells, &from.cells]);
+            parent.cells = self.cells((&parent.cells, &from.cells), cuts.as_deref(), false);
             parent.touched.join(&from.touched);
         }
         let dropped = |state: &State| {
@@ -468,13 +468,25 @@ impl Join<'_> {
         facts
     }
 
-    /// The joined frame, cut at these offsets: both programs' frames are cut alike, so that bytes
-    /// that are equal stay equal. Bytes without a cell are dropped unless it is the `own` frame.
-    fn cells(&mut self, known: &Cells, arriving: &Cells, cuts: &[i64], own: bool) -> Cells {
+    /// The joined frame, cut at these offsets if not all frames have the same cells: both programs'
+    /// frames are cut alike, so that bytes that are equal stay equal. Bytes without a cell are
+    /// dropped unless it is the `own` frame.
+    fn cells(
+        &mut self,
+        (known, arriving): (&Cells, &Cells),
+        cuts: Option<&[i64]>,
+        own: bool,
+    ) -> Cells {
         let mut joined = Cells::default();
-        for cut in cuts.windows(2) {
-            let [at, end] = *cut else { continue };
-            let (a, b) = (known.piece(at, end), arriving.piece(at, end));
+        let Some(cuts) = cuts else {
+            for (&Cell { at, len, sym }, from) in known.iter().zip(arriving.iter()) {
+                joined.push(Cell { at, len, sym: self.pair(sym, from.sym) });
+            }
+            return joined;
+        };
+        let pieces = known.between(cuts).zip(arriving.between(cuts));
+        for (cut, (a, b)) in cuts.windows(2).zip(pieces) {
+            let (at, end) = (cut[0], cut[1]);
             let whole = if own { a.is_some() || b.is_some() } else { a.is_some() && b.is_some() };
             if !whole {
                 continue;

@@ -5,6 +5,7 @@
 //! outside, decides on a condition or returns, the rewritten function must come to the same.
 
 use std::collections::BTreeSet;
+use std::mem::take;
 
 use petgraph::algo::toposort;
 use petgraph::graph::DiGraph;
@@ -109,9 +110,9 @@ pub(super) struct Position {
 pub(super) type Step<T> = Result<T, Box<Refusal>>;
 
 impl<'a> Walk<'a> {
-    /// Prepares the walk.
+    /// Prepares the walk; `arenas`: code of the program casts between address spaces.
     pub fn new(
-        program: &'a Program,
+        (program, arenas): (&'a Program, bool),
         func: Func,
         pair: &'a Pair<'a>,
         callees: &'a dyn Callees,
@@ -122,7 +123,7 @@ impl<'a> Walk<'a> {
             pair,
             callees,
             strategy,
-            machine: Machine::new(program),
+            machine: Machine::new(program, arenas),
             nodes: Vec::new(),
             index: FastMap::default(),
             scratch: Scratch::default(),
@@ -225,23 +226,28 @@ impl<'a> Walk<'a> {
         }
         let key = Key { original: at.original, rewritten: at.rewritten };
         state.loads.forget();
-        let known = self.index.get(&key).cloned().unwrap_or_default();
+        let known = self.index.get(&key).map_or(&[][..], Vec::as_slice);
+        let is_full = known.len() >= self.strategy.states;
         let mut joined = None;
-        for &i in &known {
-            let (endian, arena) = (self.machine.endian(), &mut self.machine.arena);
-            let node = &self.nodes[i];
+        for &i in known {
+            let (endian, arena) = (self.machine.program.endian, &mut self.machine.arena);
+            let node = &mut self.nodes[i];
             let widen = node.visits > WIDEN_AFTER;
-            let mut owned = node.owned.clone();
+            let last = is_full && known.last() == Some(&i);
+            let mut owned = if last { take(&mut node.owned) } else { node.owned.clone() };
             let join = Join { arena, endian, owned: &mut owned, widen, scratch: &mut self.scratch };
             let all = join.states(&node.state, &state);
             if all == node.state {
+                if last {
+                    node.owned = owned;
+                }
                 self.link(&at, i);
                 return Ok(());
             }
             joined = Some((i, all, owned));
         }
         let node = match joined {
-            Some((i, all, owned)) if known.len() >= self.strategy.states => {
+            Some((i, all, owned)) if is_full => {
                 (self.nodes[i].state, self.nodes[i].owned) = (all, owned);
                 i
             }
@@ -386,7 +392,7 @@ impl<'a> Walk<'a> {
 
     /// Walks to the end of the original's block.
     fn block(&mut self, mut at: Position, mut state: State) -> Step<()> {
-        self.machine.uninit = std::mem::take(&mut at.uninit);
+        self.machine.uninit = take(&mut at.uninit);
         let original = self.pair.original;
         loop {
             self.steps += 1;
