@@ -76,3 +76,28 @@ fn types_come_before_the_version() {
     assert!(answers.iter().all(|(_, value)| *value == 0), "{answers:?}");
     assert_eq!(answers.len(), 9, "{answers:?}");
 }
+
+/// What the version has decided is in the record: another version that says otherwise is an error, and
+/// so are types that do. One that says the same is none.
+#[test]
+fn another_version_is_asked_again() {
+    let folded = fold("5.14");
+    let object = Object::parse(&folded.bytes).unwrap();
+    let again = |kernel: &Kernel| Fold::new(&object).unwrap().kernel(kernel).run();
+    let version = |version: &str| Kernel::new().version(version.parse().unwrap());
+    for same in ["5.14", "5.14.3", "5.16"] {
+        assert_eq!(again(&version(same)).unwrap().bytes, folded.bytes, "{same}");
+    }
+    let problem = |kernel: &Kernel| again(kernel).unwrap_err().to_string();
+    let expected =
+        "`exists enum bpf_prog_type.BPF_PROG_TYPE_SYSCALL` is 0 in this kernel, and was 1";
+    assert!(problem(&version("5.13")).starts_with(expected), "{}", problem(&version("5.13")));
+    let expected = "`exists enum bpf_func_id.BPF_FUNC_loop` is 1 in this kernel, and was 0";
+    assert!(problem(&version("5.17")).starts_with(expected), "{}", problem(&version("5.17")));
+    // Nobody says otherwise.
+    assert_eq!(Fold::new(&object).unwrap().run().unwrap().bytes, folded.bytes);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects/core-target-old.o");
+    let types = version("5.14").btf(std::fs::read(path).unwrap());
+    let dropped = Fold::new(&object).unwrap().drop_program("number").unwrap();
+    assert!(dropped.kernel(&types).run().is_err());
+}

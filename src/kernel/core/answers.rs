@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::apply::Applied;
 use super::candidates::Candidates;
 use super::size::pointer_size;
-use super::{AnswerError, Problem, Resolver, question};
+use super::{AnswerError, Problem, Resolver, question, version};
 use crate::Object;
-use crate::btf::{Btf, CoreRelo};
+use crate::btf::{Btf, CoreRelo, Endianness};
 use crate::kernel::Kernel;
 use crate::passes::entity::Func;
 use crate::passes::ir::{Function, Op, Program};
@@ -66,16 +66,21 @@ impl Answers {
         let Some(local) = object.btf() else { return Ok(()) };
         let reached = Reached::new(object, program, log);
         let mut asked: BTreeMap<String, u64> = BTreeMap::new();
+        let by_version = kernel.types()?.is_none();
+        let words = |record| match by_version {
+            true => version::words(local, record),
+            false => question::words(local, record),
+        };
         let mut has_words = true;
         for resolved in applied.resolved.iter().filter(|one| reached.has(one.func, one.slot)) {
-            has_words &= question::words(local, &resolved.record).is_some_and(|words| {
+            has_words &= words(&resolved.record).is_some_and(|words| {
                 *asked.entry(words).or_insert(resolved.value) == resolved.value
             });
         }
         // Candidates that an earlier record has ruled out can make an answer that words do not
         // get.
         has_words &= match ask(kernel, asked.keys())? {
-            Some(answers) => asked.values().zip(&answers).all(|(a, b)| b.as_ref() == Ok(a)),
+            Some(answers) => asked.values().zip(&answers).all(|(a, b)| *b == Some(Ok(*a))),
             None => asked.is_empty(),
         };
         if has_words {
@@ -86,7 +91,7 @@ impl Answers {
         Ok(())
     }
 
-    /// Whether a kernel gives the same answers; one without types does.
+    /// Whether a kernel gives the same answers. Without types it gives those that its version has.
     ///
     /// # Errors
     /// The first answer that differs; damaged types; words that are no question.
@@ -105,10 +110,11 @@ impl Answers {
         let Some(answers) = ask(kernel, self.asked.keys())? else { return Ok(()) };
         for ((words, folded), answer) in self.asked.iter().zip(answers) {
             let value = match answer {
-                Ok(value) if value == *folded => continue,
-                Ok(value) => value.to_string(),
-                Err(Problem::Missing) => "missing".to_owned(),
-                Err(_) => "without an answer".to_owned(),
+                None => continue,
+                Some(Ok(value)) if value == *folded => continue,
+                Some(Ok(value)) => value.to_string(),
+                Some(Err(Problem::Missing)) => "missing".to_owned(),
+                Some(Err(_)) => "without an answer".to_owned(),
             };
             return Err(differs(words, value, folded.to_string()));
         }
@@ -116,23 +122,35 @@ impl Answers {
     }
 }
 
-/// What a kernel answers; none if its types are not known.
+/// An answer; none if it is not known.
+type Answer = Option<Result<u64, Problem>>;
+
+/// What a kernel answers; none if neither its types nor its version is known.
 pub(super) fn ask<'w>(
     kernel: &Kernel,
     words: impl Iterator<Item = &'w String>,
-) -> Result<Option<Vec<Result<u64, Problem>>>, AnswerError> {
+) -> Result<Option<Vec<Answer>>, AnswerError> {
     let words: Vec<&String> = words.collect();
     if words.is_empty() {
         return Ok(None);
     }
-    let Some(types) = kernel.types()? else { return Ok(None) };
-    let mut local = Btf::new(types.order());
+    let types = kernel.types()?;
+    let order = types.as_ref().map_or(Endianness::Little, |types| types.order());
+    let mut local = Btf::new(order);
     let mut records: Vec<CoreRelo> = Vec::new();
     for words in words {
         let record = question::pose(&mut local, words)
             .ok_or_else(|| AnswerError::NoQuestion { words: words.clone() })?;
         records.push(record);
     }
+    let Some(types) = types else {
+        let answer = |version, record| {
+            let change = version::answer(&local, version, record)?;
+            Some(Ok(change.value))
+        };
+        let by_version = |version| records.iter().map(|record| answer(version, record)).collect();
+        return Ok(kernel.known_version().map(by_version));
+    };
     let modules;
     let mut candidates = Candidates::new(&local, records.iter().map(|record| record.type_id));
     candidates.add(&types);
@@ -141,7 +159,10 @@ pub(super) fn ask<'w>(
         candidates.add_modules(&modules);
     }
     let mut resolver = Resolver { local: &local, pointer: pointer_size(&types), candidates };
-    let answers = records.iter().map(|record| Ok(resolver.resolve(record, false)?.value));
+    let answers = records.iter().map(|record| {
+        let change = resolver.resolve(record, false);
+        Some(change.map(|change| change.value))
+    });
     Ok(Some(answers.collect()))
 }
 

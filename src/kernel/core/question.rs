@@ -334,7 +334,7 @@ mod tests {
         let worded = resolutions.iter().filter_map(|resolution| {
             let words = words(object.btf().unwrap(), &resolution.record)?;
             let asked = ask(&kernel, std::iter::once(&words)).unwrap().unwrap().remove(0);
-            Some((words, [resolution.value.clone().ok(), asked.ok()]))
+            Some((words, [resolution.value.clone().ok(), asked.unwrap().ok()]))
         });
         worded.collect()
     }
@@ -382,7 +382,7 @@ mod tests {
         let kernel = Kernel::new().btf(file("core-target-new.o"));
         let exists = |words: &str| {
             let words = words.to_owned();
-            ask(&kernel, std::iter::once(&words)).unwrap().unwrap().remove(0).unwrap()
+            ask(&kernel, std::iter::once(&words)).unwrap().unwrap().remove(0).unwrap().unwrap()
         };
         assert_eq!(exists("exists struct task.parent: *"), 1);
         assert_eq!(exists("exists struct task.parent: int"), 0);

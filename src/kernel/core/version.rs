@@ -12,30 +12,51 @@ use super::candidates::essential;
 use super::enumerators::since;
 use super::size::Side;
 use super::spec::Spec;
-use super::value::change;
+use super::value::{Change, change};
 use crate::btf::{Btf, CoreRelo, CoreReloKind, Kind};
 use crate::kernel::KernelVersion;
 use crate::passes::entity::Core;
 
-/// The answer to a record that asks whether there is a helper or type, if the version has one.
+/// A record that asks whether there is a helper or type, if the version answers it.
 pub(super) fn resolve(
     local: &Btf,
     version: KernelVersion,
     (core, record): (Core, &CoreRelo),
 ) -> Option<Resolution> {
-    if record.kind != CoreReloKind::EnumvalExists {
-        return None;
-    }
+    let change = answer(local, version, record)?;
+    Some(Resolution { core, record: record.clone(), value: Ok(change.value), change: Some(change) })
+}
+
+/// The answer to a record, if the version has one.
+pub(super) fn answer(local: &Btf, version: KernelVersion, record: &CoreRelo) -> Option<Change> {
     let ours = Side::local(local);
     let access = local.str(record.access_str_off);
     let spec = Spec::parse(ours, record.kind, record.type_id, access).ok()?;
-    let accessor = spec.accessors.first()?;
-    let (Kind::Enum(of) | Kind::Enum64(of)) = &local.ty(accessor.ty).kind else { return None };
-    let enumeration = essential(local.bytes(local.ty(accessor.ty).name));
-    let name = local.bytes(of.values.get(accessor.index as usize)?.name);
-    let since = since(enumeration, std::str::from_utf8(essential(name)).ok()?)?;
+    let (enumeration, name) = enumerator(local, record, &spec)?;
     // Only that the value is found counts, so it can be found in the object's own types.
-    let found = version.has(since).then_some((ours, &spec));
-    let change = change(record.kind, (ours, &spec), found).ok()??;
-    Some(Resolution { core, record: record.clone(), value: Ok(change.value), change: Some(change) })
+    let found = version.has(since(enumeration.as_bytes(), name)?).then_some((ours, &spec));
+    change(record.kind, (ours, &spec), found).ok()?
+}
+
+/// The question of a record that versions answer, in [`words`](super::question::words): of the
+/// enumeration itself, by whatever typedef the record names it.
+pub(super) fn words(local: &Btf, record: &CoreRelo) -> Option<String> {
+    let access = local.str(record.access_str_off);
+    let spec = Spec::parse(Side::local(local), record.kind, record.type_id, access).ok()?;
+    let (enumeration, name) = enumerator(local, record, &spec)?;
+    since(enumeration.as_bytes(), name)?;
+    Some(format!("exists enum {enumeration}.{name}"))
+}
+
+/// The enumeration and its value that a record asks for, without flavors.
+fn enumerator<'b>(local: &'b Btf, record: &CoreRelo, spec: &Spec) -> Option<(&'b str, &'b str)> {
+    if record.kind != CoreReloKind::EnumvalExists {
+        return None;
+    }
+    let accessor = spec.accessors.first()?;
+    let ty = local.ty(accessor.ty);
+    let (Kind::Enum(of) | Kind::Enum64(of)) = &ty.kind else { return None };
+    let value = of.values.get(accessor.index as usize)?;
+    let text = |name| std::str::from_utf8(essential(local.bytes(name))).ok();
+    Some((text(ty.name)?, text(value.name)?))
 }
