@@ -4,8 +4,9 @@
 //! that names a byte outside of it is refused before any path is followed
 //! (`array_map_direct_value_addr`, "invalid access to map value pointer"), and so is an access
 //! that leaves it on a path that the verifier follows (`check_map_access`, "invalid access to
-//! map value"). Here only addresses count that constant propagation knows, in code that can
-//! still run.
+//! map value"). So is memory that a helper is given, which must be all in the section
+//! (`check_helper_mem_access`), but for addresses that it only tries to read. Here only addresses
+//! count that constant propagation knows, in code that can still run.
 
 use crate::Object;
 use crate::elf::SectionIndex;
@@ -14,8 +15,9 @@ use crate::passes::analysis::constants::Facts;
 use crate::passes::analysis::state::State;
 use crate::passes::analysis::value::Value;
 use crate::passes::entity::{Func, Section};
+use crate::passes::helpers::{Access, Arg, Extent, Helper};
 use crate::passes::ir::{InstData, Op, Program};
-use crate::passes::isa::Imm64;
+use crate::passes::isa::{Callee, Imm64, Reg};
 use crate::passes::pass::FoldLog;
 use crate::report::Note;
 use crate::variables::Variables;
@@ -109,6 +111,10 @@ fn addresses(data: &InstData, before: &State) -> Vec<Address> {
         | Op::Store { base, off, size, .. }
         | Op::StoreRelease { base, off, size, .. }
         | Op::Atomic { base, off, size, .. } => (base, off, size),
+        Op::Call(Callee::Helper(number)) => {
+            let helper = Helper::get(number);
+            return helper.map_or_else(Vec::new, |helper| given(helper, before));
+        }
         Op::LdImm64 { .. }
         | Op::Alu { .. }
         | Op::Neg { .. }
@@ -125,17 +131,45 @@ fn addresses(data: &InstData, before: &State) -> Vec<Address> {
         | Op::MayGoto { .. }
         | Op::GotoX { .. } => return Vec::new(),
     };
-    let value = before.reg(base);
-    let (section, offsets): (Section, Vec<i64>) = match (value, value.offsets()) {
-        // One address can be further away than those of a list.
-        (Value::Section { section, offset: Some(offset) }, _) => (section, vec![offset]),
-        (_, Some((section, offsets))) => (section, offsets.collect()),
-        (_, None) => return Vec::new(),
-    };
     let size = Some(size.bytes());
-    let address = |base: i64| {
+    let address = |(section, base): (Section, i64)| {
         let offset = base.checked_add(off.into())?;
         Some(Address { section, base, offset, size })
     };
-    offsets.into_iter().filter_map(address).collect()
+    places(before.reg(base)).into_iter().filter_map(address).collect()
+}
+
+/// The places in data sections that an address can be.
+fn places(value: Value) -> Vec<(Section, i64)> {
+    match (value, value.offsets()) {
+        // One address can be further away than those of a list.
+        (Value::Section { section, offset: Some(offset) }, _) => vec![(section, offset)],
+        (_, Some((section, offsets))) => offsets.map(|offset| (section, offset)).collect(),
+        (_, None) => Vec::new(),
+    }
+}
+
+/// The memory in data sections that a helper is given: at least so many bytes. Where the size is
+/// that of a map's keys or values, or of a string, one byte.
+fn given(helper: &Helper, before: &State) -> Vec<Address> {
+    let mut given = Vec::new();
+    for (reg, arg) in Reg::arguments().zip(helper.args) {
+        let Arg::Memory { access, extent } = arg else { continue };
+        let size = match extent {
+            _ if *access == Access::Probe => continue,
+            Extent::Bytes(size) => Some(*size),
+            Extent::Arg(number) => {
+                let least = Reg::new(*number).map_or(0, |reg| before.reg(reg).number().umin);
+                match u32::try_from(least).unwrap_or(u32::MAX) {
+                    // The address need not be one then.
+                    0 => continue,
+                    least => Some(least),
+                }
+            }
+            Extent::MapKey | Extent::MapValue | Extent::String => None,
+        };
+        let places = places(before.reg(reg)).into_iter();
+        given.extend(places.map(|(section, at)| Address { section, base: at, offset: at, size }));
+    }
+    given
 }

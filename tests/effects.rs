@@ -127,13 +127,18 @@ fn accesses_outside_of_sections_are_told() {
             vec![(".rodata".to_owned(), offset, size, Some(name.to_owned()), line)]
         };
         let data = |offset, line| vec![(".data".to_owned(), offset, Some(4), None, line)];
-        assert_eq!(outside(&object, 1), rodata(last + 36, Some(4), "last", 73));
-        assert_eq!(outside(&object, 2), rodata(-4, Some(4), "deny", 75));
-        assert_eq!(outside(&object, 3), rodata(last + 8, Some(8), "last", 77));
-        assert_eq!(outside(&object, 4), rodata(last + 1600, None, "kind", 79));
-        assert_eq!(outside(&object, 5), data(28, 82));
-        assert_eq!(outside(&object, 6), data(20, 84));
+        assert_eq!(outside(&object, 1), rodata(last + 36, Some(4), "last", 76));
+        assert_eq!(outside(&object, 2), rodata(-4, Some(4), "deny", 78));
+        assert_eq!(outside(&object, 3), rodata(last + 8, Some(8), "last", 80));
+        assert_eq!(outside(&object, 4), rodata(last + 1600, None, "kind", 82));
+        assert_eq!(outside(&object, 5), data(28, 85));
+        assert_eq!(outside(&object, 6), data(20, 87));
         assert_eq!(outside(&object, 7), [], "all within");
+        assert_eq!(outside(&object, 8), rodata(last, Some(20), "last", 92));
+        assert_eq!(outside(&object, 9), rodata(last, Some(16), "last", 94));
+        let written = (".data".to_owned(), 4, Some(8), None, 96);
+        assert_eq!(outside(&object, 10), [written]);
+        assert_eq!(outside(&object, 11), [], "nothing that must be within");
         assert_eq!(outside(&object, 0), [], "dead");
     }
 }

@@ -60,10 +60,13 @@ int effects(void *ctx)
 
 #ifdef OUTSIDE
 const volatile int kind = 0;
+static long (*bpf_get_current_comm)(char *, __u32) = (void *)16;
+static long (*bpf_probe_read_kernel)(void *, __u32, const void *) = (void *)113;
 
 SEC("socket")
 int outside(void *ctx)
 {
+	__u32 copy = 0;
 	volatile __u32 *behind = writable;
 	const volatile __u32 *p = last;
 	const volatile __u8 *q = (const volatile __u8 *)last;
@@ -85,6 +88,17 @@ int outside(void *ctx)
 		return 0;
 	case 7: /* All these are within. */
 		return p[1] + *(const volatile __u32 *)(q + 4) + behind[1];
+	case 8: /* A helper reads behind the section. */
+		return 3 * bpf_trace_printk((const char *)last, 20);
+	case 9: /* At least so many bytes. */
+		return 5 ^ bpf_trace_printk((const char *)last, (behind[0] & 7) + 16);
+	case 10: /* A helper writes behind it. */
+		return -bpf_get_current_comm((char *)&writable[1], 8);
+	case 11: /* A helper may read from any address; all or nothing; within. */
+		bpf_probe_read_kernel(&copy, sizeof(copy), (const char *)last + 64);
+		bpf_trace_printk((const char *)last + 8, behind[0] & 7);
+		bpf_trace_printk((const char *)last, 8);
+		return copy + bpf_get_current_comm((char *)writable, 8);
 	}
 	return 0;
 }
