@@ -23,6 +23,7 @@ mod prune;
 mod record;
 pub mod report;
 mod seal;
+pub mod values;
 pub mod variables;
 mod written;
 

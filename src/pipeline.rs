@@ -52,6 +52,10 @@ pub struct Fold<'o> {
     whole: bool,
     rules: Rules,
     efforts: BTreeMap<String, Effort>,
+    /// Names that the object does not have are left out with a note.
+    ignore_missing: bool,
+    /// What was noted while values were given.
+    told: Vec<Note>,
 }
 
 /// Damages what the passes made of a program: a miscompile for tests.
@@ -110,6 +114,8 @@ impl<'o> Fold<'o> {
             whole: false,
             rules: Rules::default(),
             efforts: BTreeMap::new(),
+            ignore_missing: false,
+            told: Vec::new(),
         })
     }
 
@@ -210,6 +216,8 @@ impl<'o> Fold<'o> {
         let held: Vec<(String, Property)> =
             held.iter().map(|(func, property)| (name(*func), *property)).collect();
         report.add_replaceable(&held, &parts);
+        report.notes.extend(self.told.iter().cloned());
+        report.notes.extend(self.odd_enums());
         report.notes.extend(self.without_effect());
         let code = (&program, &log);
         report.notes.extend(bounds::outside(object, code, &entered, &self.variables, &mut lines));
@@ -412,6 +420,21 @@ impl<'o> Fold<'o> {
         let earlier = self.record.values.iter().filter(|known| !known.sealed && !known.frozen);
         let earlier: BTreeSet<&str> = earlier.map(|known| known.name.as_str()).collect();
         effects::without_effect(self.object, &self.variables, &earlier)
+    }
+
+    /// Notes of numbers that are no values of their enums.
+    fn odd_enums(&self) -> Vec<Note> {
+        let earlier = |path: &str| self.record.values.iter().any(|known| known.name == path);
+        let new = self.variables.set_values().filter(|set| !earlier(set.path));
+        new.flat_map(|set| {
+            set.odd.iter().map(move |odd| Note::EnumRange {
+                variable: set.path.to_owned(),
+                type_name: odd.type_name.clone(),
+                value: odd.value.clone(),
+                known: odd.known.clone(),
+            })
+        })
+        .collect()
     }
 
     /// Puts the values that were set into the sections. Addresses of code there are those of

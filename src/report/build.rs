@@ -1,5 +1,7 @@
 //! From the events of the passes to the report.
 
+use std::collections::BTreeSet;
+
 use super::{
     BranchReport, Dropped, FunctionKind, FunctionReport, LessReason, LimitKind, LoadReport,
     Location, Note, OpenVariable, Report, SourceLine,
@@ -11,8 +13,8 @@ use crate::elf::{ElfObject, Section, SectionIndex};
 use crate::passes::analysis::calls::CallGraph;
 use crate::passes::cfg::encoded_slots;
 use crate::passes::entity::{Func, Line, PerEntity};
-use crate::passes::ir::{Function, Linkage, Program};
-use crate::passes::isa::{Cond, Operand, Reg, Width};
+use crate::passes::ir::{Function, Linkage, Op, Program};
+use crate::passes::isa::{Callee, Cond, Operand, Reg, Width};
 use crate::passes::opt::fold::{Event, LoadSource};
 use crate::passes::pass::{FoldLog, Level, Limit};
 use crate::record::Record;
@@ -123,7 +125,7 @@ fn notes(
     draft: &Draft,
     kept: &[&Variable],
 ) -> Vec<Note> {
-    let mut notes = Vec::new();
+    let mut notes = only_returning(object, program);
     let recursive = CallGraph::new(program).calling_themselves();
     let recursive = program.funcs.iter().filter(|(id, _)| recursive[*id]);
     notes.extend(recursive.map(|(_, func)| Note::Recursive { function: func.name.clone() }));
@@ -156,6 +158,50 @@ fn notes(
     }
     notes.extend(kept.iter().map(|kept| Note::NotSealed { variable: kept.name.clone() }));
     notes
+}
+
+/// Programs that did something and now only return, or are not there at all.
+fn only_returning(object: &Object, program: &Program) -> Vec<Note> {
+    let before = &object.program().funcs;
+    let programs = before.iter().filter(|(_, func)| func.linkage == Linkage::Entry);
+    let programs: Vec<(Func, &Function)> = programs.collect();
+    let is_there = |func: &Function| slots(func) != 0;
+    let left = programs.iter().filter(|(id, _)| program.funcs.get(*id).is_some_and(is_there));
+    if left.count() == 0 && !programs.is_empty() {
+        return vec![Note::NoPrograms { before: programs.len() }];
+    }
+    let returns = |func: &Function| {
+        let quiet = |op: &Op| matches!(op, Op::Mov { .. } | Op::Exit);
+        func.opaque.is_none() && func.insts().all(|(_, inst)| quiet(func.op(inst)))
+    };
+    let emptied = programs.iter().filter(|(id, _)| {
+        let now = program.funcs.get(*id).filter(|now| is_there(now));
+        now.is_some_and(returns) && acts(object.program(), *id)
+    });
+    emptied.map(|(_, old)| Note::OnlyReturns { program: old.name.clone() }).collect()
+}
+
+/// Whether a function, or one that it calls, calls into the kernel or writes to what is not its
+/// frame.
+fn acts(program: &Program, func: Func) -> bool {
+    let mut seen = BTreeSet::from([func]);
+    let mut work = vec![func];
+    while let Some(func) = work.pop() {
+        let Some(function) = program.funcs.get(func) else { continue };
+        for (_, inst) in function.insts() {
+            match function.op(inst) {
+                Op::Call(Callee::Func(callee)) => {
+                    if seen.insert(*callee) {
+                        work.push(*callee);
+                    }
+                }
+                Op::Call(_) => return true,
+                Op::Store { base, .. } if *base != Reg::FP => return true,
+                _ => {}
+            }
+        }
+    }
+    false
 }
 
 fn dropped(object: &Object, program: &Program, draft: &Draft, sealed: &[&Variable]) -> Dropped {

@@ -374,6 +374,60 @@ pub enum Note {
         /// Why.
         cause: NoEffect,
     },
+    /// A value that a later one has taken the place of, in all of its bits or in some.
+    Override {
+        /// The variable, member or element, as the later value named it.
+        variable: String,
+        /// The later value.
+        value: String,
+        /// Who gave it, such as `--set` or a file and line.
+        by: String,
+        /// What the earlier value was given to.
+        earlier_variable: String,
+        /// The earlier value.
+        earlier_value: String,
+        /// Who gave that.
+        earlier_by: String,
+    },
+    /// A number for an enum that is none of its values.
+    EnumRange {
+        /// The variable, member or element, as it was named.
+        variable: String,
+        /// The enum as C writes it.
+        #[serde(rename = "type")]
+        type_name: String,
+        /// The number.
+        value: String,
+        /// The names of its values.
+        known: Vec<String>,
+    },
+    /// A name that the object does not have, left out as asked.
+    Ignored {
+        /// The name or pattern.
+        variable: String,
+        /// Who gave it.
+        by: String,
+    },
+    /// A program that did something, and after folding only returns a value.
+    OnlyReturns {
+        /// The program.
+        program: String,
+    },
+    /// No program is left.
+    NoPrograms {
+        /// How many there were.
+        before: usize,
+    },
+    /// A function that is folded less, since what became of it could not be proven
+    /// ([`ProofReport::refused`]).
+    RefusedProof {
+        /// The function.
+        function: String,
+        /// Where the proof stands.
+        at: Location,
+        /// What is not shown.
+        reason: String,
+    },
     /// An instruction that can run and accesses a data section outside of it, or makes such an
     /// address by `ldimm64`: kernels refuse the program.
     OutOfBounds {
@@ -444,12 +498,18 @@ impl Note {
     pub fn warning(&self) -> Option<&'static str> {
         match self {
             Note::DroppedTargets { .. } => Some("dropped-targets"),
+            Note::EnumRange { .. } => Some("enum-range"),
+            Note::NoPrograms { .. } => Some("no-programs"),
+            Note::OnlyReturns { .. } => Some("only-returns"),
+            Note::Override { .. } => Some("override"),
+            Note::RefusedProof { .. } => Some("refused-proof"),
             Note::MissingHelper { .. } => Some("missing-helper"),
             Note::MissingSymbol { .. } => Some("missing-symbol"),
             Note::NoEffect { .. } => Some("no-effect"),
             Note::OutOfBounds { .. } => Some("out-of-bounds"),
             Note::Recursive { .. } => Some("recursive"),
             Note::Opaque { .. }
+            | Note::Ignored { .. }
             | Note::DwarfDropped
             | Note::FoldedLess { .. }
             | Note::Limit { .. }
@@ -462,13 +522,18 @@ impl Note {
     }
 
     /// The names of all warnings, as JSON has them in `note`.
-    pub const WARNINGS: [&'static str; 6] = [
+    pub const WARNINGS: [&'static str; 11] = [
         "dropped-targets",
+        "enum-range",
         "missing-helper",
         "missing-symbol",
         "no-effect",
+        "no-programs",
+        "only-returns",
         "out-of-bounds",
+        "override",
         "recursive",
+        "refused-proof",
     ];
 }
 
@@ -520,6 +585,11 @@ impl Report {
         self.notes.retain(
             |note| !matches!(note, Note::FoldedLess { function, .. } if is_refused(function)),
         );
+        self.notes.extend(refused.iter().map(|refusal| Note::RefusedProof {
+            function: refusal.function.clone(),
+            at: refusal.at.clone(),
+            reason: refusal.reason.clone(),
+        }));
         self.proof = Some(ProofReport { proven: proof.proven, refused });
     }
 

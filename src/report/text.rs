@@ -90,6 +90,32 @@ impl Display for Note {
             Note::MissingSymbol { at, symbol } => {
                 write!(f, "the kernel has no {symbol}: {at}")
             }
+            Note::Override { variable, value, by, earlier_variable, earlier_value, earlier_by } => {
+                write!(
+                    f,
+                    "{variable} is {value} ({by}), which overrides {earlier_variable} = {earlier_value} \
+                 ({earlier_by})"
+                )
+            }
+            Note::EnumRange { variable, type_name, value, known } => {
+                write!(f, "{variable} is {value}, and {type_name} has no such value, only ")?;
+                f.write_str(&known.join(", "))
+            }
+            Note::Ignored { variable, by } => {
+                write!(f, "the object has no {variable}, which {by} names: it is left out")
+            }
+            Note::OnlyReturns { program } => {
+                write!(f, "program {program} does nothing any more but return a value")
+            }
+            Note::NoPrograms { before: 1 } => {
+                f.write_str("no program is left: the only one of the object is removed")
+            }
+            Note::NoPrograms { before } => {
+                write!(f, "no program is left: all {before} of the object are removed")
+            }
+            Note::RefusedProof { function, at, reason } => {
+                write!(f, "{function} is folded less than it could be: {reason}: {at}")
+            }
             Note::NoEffect { variable, cause: NoEffect::NotLoaded } => {
                 write!(f, "the value of {variable} has no effect: no instruction loads it")
             }

@@ -1,9 +1,10 @@
 //! The listing of variables.
 
 use object::Endianness;
+use wildmatch::WildMatch;
 
 use super::path::{Slot, Step, member_place, place_type_name, take_step};
-use super::value::Value;
+use super::value::{Value, is_char};
 use super::{Finality, Variable, Variables, bits};
 use crate::btf::{Kind, Linkage};
 use crate::elf::SectionIndex;
@@ -61,10 +62,17 @@ impl Variables<'_> {
     /// of numbers stay together. Variables without members have none.
     #[must_use]
     pub fn member_rows(&self, variable: &Variable) -> Vec<Row> {
+        self.member_rows_to(variable, usize::MAX)
+    }
+
+    /// [`Variables::member_rows`] of members of members up to a depth: with 1 a member that has
+    /// members is one row.
+    #[must_use]
+    pub fn member_rows_to(&self, variable: &Variable, depth: usize) -> Vec<Row> {
         let at = self.variables.iter().position(|known| known == variable);
         let Some(slot) = at.and_then(|at| self.whole(at)) else { return Vec::new() };
         let mut leaves = Vec::new();
-        self.expand(&slot, &mut leaves, &mut { ROW_LIMIT });
+        self.expand(&slot, &mut leaves, &mut { ROW_LIMIT }, depth);
         if leaves.as_slice() == [slot] {
             return Vec::new();
         }
@@ -72,11 +80,42 @@ impl Variables<'_> {
         rows.map(|row| Row { mark: None, ..row }).collect()
     }
 
-    fn expand(&self, slot: &Slot, leaves: &mut Vec<Slot>, budget: &mut usize) {
+    /// What a pattern over paths names in a variable: all of it, or the outermost members and
+    /// elements that match.
+    pub(super) fn matching(&self, variable: &Slot, glob: &WildMatch) -> Vec<Slot> {
+        let name = self.variables.get(variable.variable).map_or("", |known| known.name.as_str());
+        if glob.matches(name) || glob.matches(&variable.path) {
+            return vec![variable.clone()];
+        }
+        let mut found: Vec<Slot> = Vec::new();
+        let mut work = vec![variable.clone()];
+        let mut budget = ROW_LIMIT;
+        while let Some(slot) = work.pop() {
+            let mut inner = Vec::new();
+            self.expand(&slot, &mut inner, &mut budget, 1);
+            if inner.as_slice() == [slot.clone()] {
+                continue;
+            }
+            for slot in inner.into_iter().rev() {
+                match glob.matches(&slot.path) {
+                    true => found.push(slot),
+                    false => work.push(slot),
+                }
+            }
+        }
+        found.sort_by_key(|slot| slot.start);
+        found
+    }
+
+    fn expand(&self, slot: &Slot, leaves: &mut Vec<Slot>, budget: &mut usize, depth: usize) {
         let (Some(btf), Some(ty)) = (self.btf, slot.ty) else {
             leaves.push(slot.clone());
             return;
         };
+        if depth == 0 {
+            leaves.push(slot.clone());
+            return;
+        }
         *budget = budget.saturating_sub(1);
         if *budget == 0 {
             return;
@@ -95,11 +134,12 @@ impl Variables<'_> {
                     if place.start.saturating_add(place.len) > slot.len || place.len == 0 {
                         continue;
                     }
-                    let path = match btf.str(member.name) {
-                        "" => slot.path.clone(),
-                        name => format!("{}.{name}", slot.path),
+                    let (path, depth) = match btf.str(member.name) {
+                        "" => (slot.path.clone(), depth),
+                        name => (format!("{}.{name}", slot.path), depth - 1),
                     };
-                    self.expand(&inner(path, place.ty, place.start, place.len), leaves, budget);
+                    let place = inner(path, place.ty, place.start, place.len);
+                    self.expand(&place, leaves, budget, depth);
                 }
             }
             Kind::Array(array) if btf.composite(array.element).is_some() => {
@@ -110,7 +150,8 @@ impl Variables<'_> {
                         break;
                     }
                     let path = format!("{}[{index}]", slot.path);
-                    self.expand(&inner(path, place.ty, place.start, place.len), leaves, budget);
+                    let place = inner(path, place.ty, place.start, place.len);
+                    self.expand(&place, leaves, budget, depth - 1);
                 }
             }
             _ => leaves.push(slot.clone()),
@@ -157,6 +198,33 @@ impl Variables<'_> {
         let slot = self.resolve(path)?;
         let section = self.sections.get(slot.section);
         Ok(self.decode(&slot, section.map_or(&[], |section| &section.bytes)))
+    }
+
+    /// Whether text is a value of what a path names as it is: it is an array of bytes, or
+    /// something without a type that is no number.
+    #[must_use]
+    pub fn takes_text(&self, path: &str) -> bool {
+        let Ok(slot) = self.resolve(path) else { return false };
+        match slot.ty.zip(self.btf) {
+            Some((ty, btf)) => match &btf.resolve(ty).1.kind {
+                Kind::Array(array) => is_char(btf, array.element),
+                _ => false,
+            },
+            None => !matches!(slot.len, 8 | 16 | 32 | 64 | 128),
+        }
+    }
+
+    /// The names of an enum's values, of what a path names.
+    #[must_use]
+    pub fn enumerators(&self, path: &str) -> Vec<String> {
+        let Ok(slot) = self.resolve(path) else { return Vec::new() };
+        let Some((ty, btf)) = slot.ty.zip(self.btf) else { return Vec::new() };
+        match &btf.resolve(ty).1.kind {
+            Kind::Enum(known) | Kind::Enum64(known) => {
+                known.values.iter().map(|value| btf.str(value.name).to_owned()).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// The byte order of the values.
