@@ -42,6 +42,19 @@ pub enum Command {
 pub struct VarsArgs {
     /// The object, `-` for standard input
     pub object: PathBuf,
+    /// The variables and members to list, by name or pattern with `*` and `?`; all without any
+    #[arg(value_name = "NAME|GLOB")]
+    pub names: Vec<String>,
+    /// List also what the compiler made and nobody can set: format strings, literals, constants
+    #[arg(long)]
+    pub all: bool,
+    /// How deep members of members are listed; 0 lists variables only
+    #[arg(long, value_name = "LEVELS")]
+    pub depth: Option<usize>,
+    /// Write a file for --values with each variable that can be set, its stored value, and its
+    /// type in a comment
+    #[arg(long, conflicts_with = "format")]
+    pub template: bool,
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,
@@ -105,19 +118,31 @@ fn pass_names() -> PossibleValuesParser {
 }
 
 /// What to fold, and how.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct FoldOptions {
     /// Give a variable, member or element a value: `mode=2`, `cfg.debug=false`,
-    /// `ports[2]=0x50`, `name="eth0"`, `version=KERNEL_VERSION(6,1,0)`, `cfg={.a = 1}`,
-    /// `raw=hex:01020304`
+    /// `ports[2]=htons(80)`, `name=eth0`, `version=v6.1`, `flags=A|B`, `address=10.0.0.1`,
+    /// `cfg={.a = 1}`, `raw=hex:01020304`. It overrides values of files and profiles
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<Setting>,
-    /// Read such values from a file, one a line; lines that begin with # are comments
+    /// Read such values from a file: a NAME = VALUE on each line with comments behind #, or TOML,
+    /// or JSON as `bpfold vars --format json` prints it. Later files override earlier ones
     #[arg(long, value_name = "FILE")]
     pub values: Vec<PathBuf>,
-    /// Take variables as they are stored: a name, member, or pattern with `*` and `?`
+    /// Take values and options from a profile of bpfold.toml, which is looked for in this
+    /// directory and those above
+    #[arg(long, value_name = "NAME")]
+    pub profile: Vec<String>,
+    /// The file with the profiles
+    #[arg(long, value_name = "FILE", requires = "profile")]
+    pub config: Option<PathBuf>,
+    /// Take variables as they are stored: a name, member, or pattern over them with `*` and `?`,
+    /// such as `cfg.*`
     #[arg(long, value_name = "NAME|GLOB")]
     pub freeze: Vec<String>,
+    /// Leave out values for variables and members that the object does not have, with a note
+    #[arg(long)]
+    pub ignore_missing: bool,
     /// Take all read-only data as it is stored, except what is set
     #[arg(long)]
     pub freeze_all: bool,
@@ -161,7 +186,7 @@ pub struct FoldOptions {
 }
 
 /// What is known of the kernel that the object is for. What is not given stays unknown.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Target kernel")]
 pub struct KernelArgs {
     /// Its version, such as 6.1.192, or `host` for the running kernel's
@@ -206,9 +231,12 @@ impl From<Core> for CoreMode {
 
 /// All of [`FoldOptions`] and [`KernelArgs`]: clap makes no group of a structure with another
 /// one in it.
-const FOLD_OPTIONS: [&str; 18] = [
+const FOLD_OPTIONS: [&str; 21] = [
     "set",
     "values",
+    "profile",
+    "config",
+    "ignore_missing",
     "freeze",
     "freeze_all",
     "entry",

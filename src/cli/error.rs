@@ -31,12 +31,18 @@ pub enum CliError {
     /// A version that is none.
     #[error("--kernel: {0}")]
     KernelVersion(KernelError),
-    /// A values file with a line that is not `NAME=VALUE`.
-    #[error("{}:{line}: {problem}", shown(.path))]
-    ValuesFile { path: PathBuf, line: usize, problem: String },
-    /// A value of a values file that cannot be given.
-    #[error("{}:{line}: {source}", shown(.path))]
-    Value { path: PathBuf, line: usize, source: Box<bpfold::Error> },
+    /// A file of values or profiles that is none.
+    #[error("{}: {problem}", place(.path, .line))]
+    ValuesFile { path: PathBuf, line: Option<usize>, problem: String },
+    /// A value of a file that cannot be given.
+    #[error("{}: {source}", place(.path, .line))]
+    Value { path: PathBuf, line: Option<usize>, source: Box<bpfold::Error> },
+    /// A profile that no file has.
+    #[error("no profile `{name}` in {}, there are {}", shown(.path), .known.join(", "))]
+    NoProfile { path: PathBuf, name: String, known: Vec<String> },
+    /// No file with profiles.
+    #[error("--profile: no bpfold.toml in this directory or one above it")]
+    NoConfig,
     /// Warnings of a kind that the user denies.
     #[error("{}: no object is written: {}", shown(.path), denied_list(.warnings))]
     Denied { path: PathBuf, warnings: Vec<(&'static str, String)> },
@@ -88,6 +94,8 @@ impl CliError {
             | CliError::Kernel { .. }
             | CliError::ValuesFile { .. }
             | CliError::Value { .. }
+            | CliError::NoProfile { .. }
+            | CliError::NoConfig
             | CliError::Denied { .. }
             | CliError::NoFunction { .. } => ExitCode::from(1),
             #[cfg(not(feature = "kernel"))]
@@ -111,6 +119,14 @@ impl CliError {
 fn denied_list(warnings: &[(&'static str, String)]) -> String {
     let texts = warnings.iter().map(|(name, text)| format!("{text} (--deny {name})"));
     texts.collect::<Vec<String>>().join("; ")
+}
+
+/// A line of a file as messages name it.
+pub fn place(path: &Path, line: &Option<usize>) -> String {
+    match line {
+        Some(line) => format!("{}:{line}", shown(path)),
+        None => shown(path),
+    }
 }
 
 /// A path as messages name it.

@@ -1,22 +1,24 @@
 //! `bpfold fold`: one object in, one out, and a summary.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bpfold::passes::pass::Step;
 use bpfold::passes::text::Printer;
 use bpfold::{Fold, Object, Report};
 
-use super::args::{ALL_PASSES, ALL_WARNINGS, CostKernel, FoldArgs, FoldOptions, Format, Setting};
+use super::args::{ALL_PASSES, ALL_WARNINGS, CostKernel, FoldArgs, FoldOptions, Format};
 use super::error::CliError;
+use super::profile::Applied;
 use super::table::printable;
-use super::{cost, files, kernel, summary};
+use super::{cost, files, kernel, profile, summary, values};
 
 /// Runs the subcommand.
 pub fn run(args: &FoldArgs) -> Result<(), CliError> {
     let bytes = files::read(&args.object)?;
     let object = Object::parse(&bytes).map_err(CliError::object(&args.object))?;
-    let fold = prepare(&object, &args.object, &args.options)?;
+    let applied = profile::apply(&args.options)?;
+    let fold = prepare(&object, &args.object, &applied)?;
     let folded = match args.verify_cost {
         Some(CostKernel::Host) => cost::cheapest(&fold, &object, &args.object)?,
         None => {
@@ -30,7 +32,7 @@ pub fn run(args: &FoldArgs) -> Result<(), CliError> {
             folded.map_err(CliError::object(&args.object))?
         }
     };
-    check_denied(args, &folded.report)?;
+    check_denied(args, &applied.deny, &folded.report)?;
     files::write(&args.output, &folded.bytes)?;
     let text = match args.format {
         Format::Text => summary::text(&folded.report, args.verbose),
@@ -46,8 +48,9 @@ pub fn run(args: &FoldArgs) -> Result<(), CliError> {
 }
 
 /// Fails if the report has warnings of a kind that the user denies.
-fn check_denied(args: &FoldArgs, report: &Report) -> Result<(), CliError> {
-    let denied = |name: &str| args.deny.iter().any(|deny| deny == name || deny == ALL_WARNINGS);
+fn check_denied(args: &FoldArgs, also: &[String], report: &Report) -> Result<(), CliError> {
+    let all = args.deny.iter().chain(also);
+    let denied = |name: &str| all.clone().any(|deny| deny == name || deny == ALL_WARNINGS);
     let warnings = report.notes.iter().filter_map(|note| {
         let name = note.warning().filter(|name| denied(name))?;
         Some((name, note.to_string()))
@@ -63,24 +66,23 @@ fn check_denied(args: &FoldArgs, report: &Report) -> Result<(), CliError> {
 pub fn prepare<'o>(
     object: &'o Object,
     path: &Path,
-    options: &FoldOptions,
+    applied: &Applied,
 ) -> Result<Fold<'o>, CliError> {
     let error = || CliError::object(path);
+    let options = &applied.options;
     let mut fold = Fold::new(object)
         .map_err(error())?
         .verify_each(options.verify_each)
-        .check(!options.no_check);
+        .check(!options.no_check)
+        .ignore_missing(options.ignore_missing);
+    for layer in &applied.layers {
+        fold = values::assign(fold, layer)?;
+    }
     for file in &options.values {
-        for (line, setting) in settings(file)? {
-            fold = fold.set(&setting.name, &setting.value).map_err(|source| CliError::Value {
-                path: file.clone(),
-                line,
-                source: Box::new(source),
-            })?;
-        }
+        fold = values::assign(fold, &values::Layer::read(file)?)?;
     }
     for setting in &options.set {
-        fold = fold.set(&setting.name, &setting.value).map_err(error())?;
+        fold = fold.assign(&setting.name, &setting.value, "--set").map_err(error())?;
     }
     for pattern in &options.freeze {
         fold = fold.freeze(pattern).map_err(error())?;
@@ -119,27 +121,6 @@ fn usage<'o>(mut fold: Fold<'o>, options: &FoldOptions) -> Result<Fold<'o>, bpfo
         fold = fold.tail_map(map.clone())?;
     }
     Ok(fold)
-}
-
-/// The settings in a file with their line numbers, from 1: a `NAME=VALUE` on each line, empty
-/// lines and those that begin with `#` left out.
-fn settings(path: &Path) -> Result<Vec<(usize, Setting)>, CliError> {
-    let bytes = files::read(path)?;
-    let bad =
-        |line, problem: String| CliError::ValuesFile { path: PathBuf::from(path), line, problem };
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let before = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
-        let line = 1 + before.filter(|byte| **byte == b'\n').count();
-        bad(line, "expected UTF-8".to_owned())
-    })?;
-    let lines = text.lines().map(str::trim).enumerate().map(|(at, line)| (at + 1, line));
-    lines
-        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-        .map(|(at, line)| match line.parse() {
-            Ok(setting) => Ok((at, setting)),
-            Err(problem) => Err(bad(at, problem)),
-        })
-        .collect()
 }
 
 /// What passes do, for who wants to see: `--bisect` and `--print-after`.

@@ -16,8 +16,10 @@ mod files;
 mod fold;
 mod kernel;
 mod manual;
+mod profile;
 mod summary;
 mod table;
+mod values;
 mod vars;
 #[cfg(feature = "kernel")]
 mod verify;

@@ -13,7 +13,7 @@ use bpfold_kernel::{
 
 use super::args::{Format, VerifyArgs};
 use super::error::CliError;
-use super::{files, fold};
+use super::{files, fold, profile};
 use comparison::{Comparison, ProgramComparison};
 
 /// Seed of random packets: the same ones each time.
@@ -37,7 +37,7 @@ pub fn run(args: &VerifyArgs) -> Result<(), CliError> {
     let pair = match &args.folded {
         Some(path) => folded_before(args, &object, files::read(path)?, path)?,
         None => {
-            let fold = fold::prepare(&object, &args.object, &args.options)?;
+            let fold = fold::prepare(&object, &args.object, &profile::apply(&args.options)?)?;
             let original = fold.unfolded().map_err(CliError::object(&args.object))?;
             let folded = fold.run().map_err(CliError::object(&args.object))?.bytes;
             Pair { original, folded }
