@@ -171,6 +171,7 @@ impl<'o> Fold<'o> {
     ) -> Result<Folded, Error> {
         self.check_record()?;
         let object = self.object;
+        prune::check_entries(object, &self.prune)?;
         let facts = kernel::resolve(object, &self.kernel)?;
         let (open, closed) = self.sections();
         let scope = Scope::new(object, &self.prune, &open, &closed);

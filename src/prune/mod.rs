@@ -46,7 +46,7 @@ pub(crate) use graph::Node;
 pub(crate) use maps::{MapId, Maps};
 pub use options::TailMap;
 pub(crate) use options::{
-    PruneOptions, check_function, check_map, check_program, check_tail_map, matches,
+    PruneOptions, check_entries, check_function, check_map, check_program, check_tail_map, matches,
 };
 pub(crate) use reason::{Reasons, reasons};
 pub(crate) use remove::{lifted_without, remove};

@@ -19,8 +19,8 @@ use super::graph::{Need, Node, named};
 use super::tail::{is_tail_call, open_tail_calls};
 use super::{Live, Scope};
 use crate::report::{
-    Bytes, Cause, ConstantReport, CutReport, DeadReport, KeepReason, KeptReport, Lines, Location,
-    Note, PartKind,
+    Asked, Bytes, Cause, ConstantReport, CutReport, DeadReport, KeepReason, KeptReport, Lines,
+    Location, Note, PartKind,
 };
 use crate::variables::Variables;
 
@@ -188,7 +188,21 @@ impl Finder<'_> {
             kind: kind(self.scope, node),
             last_used_by,
             cause,
+            asked: self.asked(node),
         }
+    }
+
+    /// The option by which the user removes a program.
+    fn asked(&self, node: Node) -> Option<Asked> {
+        let Scope { object, options, .. } = self.scope;
+        let Node::Func(func) = node else { return None };
+        if !object.links().is_program(object.program(), func) {
+            return None;
+        }
+        if super::options::all_programs(object, &options.drops).contains(&func) {
+            return Some(Asked::Drop);
+        }
+        (!options.entries.is_empty()).then_some(Asked::Entry)
     }
 
     /// None if there is no more to spend.

@@ -14,7 +14,7 @@ use crate::passes::analysis::calls::CallGraph;
 use crate::passes::cfg::encoded_slots;
 use crate::passes::entity::{Func, Line, PerEntity};
 use crate::passes::ir::{Function, Linkage, Op, Program};
-use crate::passes::isa::{Callee, Cond, Operand, Reg, Width};
+use crate::passes::isa::{Callee, Cond, Imm64, Operand, Reg, Width};
 use crate::passes::opt::fold::{Event, LoadSource};
 use crate::passes::pass::{FoldLog, Level, Limit};
 use crate::record::Record;
@@ -94,6 +94,11 @@ fn functions(object: &Object, program: &Program) -> Vec<FunctionReport> {
             },
             before: func.original_slots,
             after: slots(func),
+            loaded: reachable(program, id)
+                .into_iter()
+                .filter_map(|id| program.funcs.get(id))
+                .map(slots)
+                .sum(),
         }
     };
     program.funcs.iter().map(function).collect()
@@ -184,24 +189,36 @@ fn only_returning(object: &Object, program: &Program) -> Vec<Note> {
 /// Whether a function, or one that it calls, calls into the kernel or writes to what is not its
 /// frame.
 fn acts(program: &Program, func: Func) -> bool {
+    let acts = |op: &Op| match op {
+        Op::Call(Callee::Func(_)) => false,
+        Op::Call(_) | Op::Atomic { .. } | Op::StoreRelease { .. } => true,
+        Op::Store { base, .. } => *base != Reg::FP,
+        _ => false,
+    };
+    let funcs = reachable(program, func).into_iter().filter_map(|id| program.funcs.get(id));
+    let mut ops = funcs.flat_map(|func| func.insts().map(|(_, inst)| func.op(inst)));
+    ops.any(acts)
+}
+
+/// A function with those that it calls or passes on, directly or not: what the kernel gets as one
+/// program.
+fn reachable(program: &Program, func: Func) -> BTreeSet<Func> {
     let mut seen = BTreeSet::from([func]);
     let mut work = vec![func];
     while let Some(func) = work.pop() {
         let Some(function) = program.funcs.get(func) else { continue };
         for (_, inst) in function.insts() {
-            match function.op(inst) {
-                Op::Call(Callee::Func(callee)) => {
-                    if seen.insert(*callee) {
-                        work.push(*callee);
-                    }
-                }
-                Op::Call(_) => return true,
-                Op::Store { base, .. } if *base != Reg::FP => return true,
-                _ => {}
+            let named = match function.op(inst) {
+                Op::Call(Callee::Func(named)) => *named,
+                Op::LdImm64 { imm: Imm64::Func(named), .. } => *named,
+                _ => continue,
+            };
+            if seen.insert(named) {
+                work.push(named);
             }
         }
     }
-    false
+    seen
 }
 
 fn dropped(object: &Object, program: &Program, draft: &Draft, sealed: &[&Variable]) -> Dropped {
@@ -320,7 +337,7 @@ fn source(object: &Object, line: Line) -> Option<SourceLine> {
     let btf = object.btf()?;
     let record = &object.links().lines.get(line)?.record;
     Some(SourceLine {
-        file: btf.str_lossy(record.file_name_off).into_owned(),
+        file: object.source_path(&btf.str_lossy(record.file_name_off)).to_owned(),
         line: record.line(),
         column: record.column(),
         text: btf.str_lossy(record.line_off).trim().to_owned(),

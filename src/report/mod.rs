@@ -6,7 +6,7 @@ mod text;
 
 pub(crate) use build::{Lines, build};
 pub use parts::{
-    Bytes, Cause, ConstantReport, CutReport, DeadReport, KeepReason, KeptReport, PartKind,
+    Asked, Bytes, Cause, ConstantReport, CutReport, DeadReport, KeepReason, KeptReport, PartKind,
 };
 
 use serde::Serialize;
@@ -103,6 +103,8 @@ pub struct FunctionReport {
     pub before: u32,
     /// The same after; 0 if the function was dropped.
     pub after: u32,
+    /// The same after, with all functions that it calls: what the kernel gets of a program.
+    pub loaded: u32,
 }
 
 /// A place in the source.
@@ -487,6 +489,34 @@ pub enum LimitKind {
 }
 
 impl Note {
+    /// The instruction that it is about, if it is about one.
+    #[must_use]
+    pub fn location(&self) -> Option<&Location> {
+        match self {
+            Note::EmptySlot { at, .. }
+            | Note::MissingHelper { at, .. }
+            | Note::LeftToLoader { at, .. }
+            | Note::MissingSymbol { at, .. }
+            | Note::RefusedProof { at, .. }
+            | Note::OutOfBounds { at, .. } => Some(at),
+            Note::Opaque { .. }
+            | Note::DwarfDropped
+            | Note::TypesRefused { .. }
+            | Note::Replaceable { .. }
+            | Note::FoldedLess { .. }
+            | Note::Limit { .. }
+            | Note::NotSealed { .. }
+            | Note::DroppedTargets { .. }
+            | Note::Recursive { .. }
+            | Note::NoEffect { .. }
+            | Note::Override { .. }
+            | Note::EnumRange { .. }
+            | Note::Ignored { .. }
+            | Note::OnlyReturns { .. }
+            | Note::NoPrograms { .. } => None,
+        }
+    }
+
     /// Whether the object will not do what it should.
     #[must_use]
     pub fn is_warning(&self) -> bool {

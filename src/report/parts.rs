@@ -33,6 +33,18 @@ pub struct DeadReport {
     pub last_used_by: Vec<String>,
     /// Why that no longer does; none if the user did not name it, or nothing used it.
     pub cause: Option<Cause>,
+    /// The option by which the user asked for it; none if it went by itself.
+    pub asked: Option<Asked>,
+}
+
+/// By which option a program is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asked {
+    /// `--drop` names it.
+    Drop,
+    /// `--entry` names others.
+    Entry,
 }
 
 /// Why code can no longer run.
@@ -140,6 +152,13 @@ impl Display for DeadReport {
             PartKind::Extern => "extern",
         };
         write!(f, "{kind} {}: ", self.name)?;
+        match self.asked {
+            Some(Asked::Drop) => return f.write_str("removed as asked (--drop)"),
+            Some(Asked::Entry) if self.last_used_by.is_empty() => {
+                return f.write_str("removed, since --entry does not name it");
+            }
+            Some(Asked::Entry) | None => {}
+        }
         reason(f, &self.last_used_by, self.cause.as_ref())
     }
 }

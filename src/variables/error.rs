@@ -16,6 +16,16 @@ pub enum VariableError {
         /// Names that are like it, the nearest first.
         nearest: Vec<String>,
     },
+    /// No variable has a name, although there is read-only data.
+    #[error(
+        "no read-only variable `{name}`: nothing in the object names its read-only data, so it was \
+         stripped of symbols and BTF; give the object as the compiler made it, or strip it of DWARF \
+         only, with `llvm-strip -g`"
+    )]
+    Stripped {
+        /// The name.
+        name: String,
+    },
     /// A pattern that no variable's name matches.
     #[error("no read-only variable matches `{pattern}`{}", nearest_text(.nearest))]
     NoMatch {
@@ -124,7 +134,10 @@ pub enum VariableError {
         type_name: String,
     },
     /// Members or elements of a variable whose type nothing tells.
-    #[error("the type of `{path}` is not known: the object has no BTF for it")]
+    #[error(
+        "the type of `{path}` is not known: the object has no BTF for it; compile it with -g, and \
+         strip it with `llvm-strip -g` only"
+    )]
     Untyped {
         /// The variable.
         path: String,

@@ -474,6 +474,9 @@ impl Variables<'_> {
                 let whole = (0..self.variables.len()).filter_map(|at| self.whole(at));
                 let slots: Vec<Slot> = whole.flat_map(|slot| self.matching(&slot, &glob)).collect();
                 if slots.is_empty() {
+                    if self.is_stripped() {
+                        return Err(VariableError::Stripped { name: pattern.to_owned() });
+                    }
                     let name = pattern.replace(['*', '?'], "");
                     let known = self.variables.iter().map(|variable| variable.name.as_str());
                     return Err(VariableError::NoMatch {

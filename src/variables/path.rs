@@ -159,8 +159,18 @@ impl Variables<'_> {
         }
     }
 
+    /// Whether there is read-only data, and nothing that names it.
+    #[must_use]
+    pub fn is_stripped(&self) -> bool {
+        let has_data = self.sections.iter().any(|section| !section.stored.is_empty());
+        has_data && self.btf.is_none() && self.variables.is_empty()
+    }
+
     fn unknown(&self, path: &str) -> VariableError {
         let name = path.split('[').next().unwrap_or(path);
+        if self.is_stripped() {
+            return VariableError::Stripped { name: name.to_owned() };
+        }
         let known = || self.variables.iter().map(|variable| variable.name.as_str());
         let mut near = self.members_named(name);
         near.extend(nearest(name, known()));
