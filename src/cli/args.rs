@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::budget::Budget;
 use bpfold::passes::pass::PASSES;
 use bpfold::report::Note;
 use bpfold::{CoreMode, TailMap};
@@ -74,6 +75,12 @@ pub struct FoldArgs {
     /// List each decided branch and each folded load in the summary
     #[arg(short, long)]
     pub verbose: bool,
+    /// Print no summary, only warnings, to standard error
+    #[arg(short, long, conflicts_with_all = ["verbose", "summary"])]
+    pub quiet: bool,
+    /// How much the summary tells
+    #[arg(long, value_name = "LENGTH", default_value = "normal", conflicts_with = "verbose")]
+    pub summary: Length,
     /// How to print the summary
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,
@@ -89,11 +96,41 @@ pub struct FoldArgs {
     /// feature `kernel`
     #[arg(long, value_name = "KERNEL", conflicts_with_all = ["bisect", "print_after"])]
     pub verify_cost: Option<CostKernel>,
+    /// Fail, and write no object, if there are more instructions than this after folding: in
+    /// all, or of a program with what it calls. Kernels count an `ldimm64` twice
+    #[arg(long, value_name = "[PROGRAM|GLOB=]NUMBER")]
+    pub max_instructions: Vec<Budget>,
+    /// Also tell warnings and errors in the form that a service shows beside source lines
+    #[arg(long, value_name = "SERVICE")]
+    pub annotations: Option<Annotations>,
+    /// The directory that source paths are told from; the current one without it
+    #[arg(long, value_name = "DIRECTORY")]
+    pub source_root: Option<PathBuf>,
     /// Fail on warnings of this kind, and write no object; `all` for every kind
     #[arg(long, value_name = "WARNING", value_parser = warning_names())]
     pub deny: Vec<String>,
     #[command(flatten)]
     pub options: FoldOptions,
+}
+
+/// How much a summary tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Length {
+    /// Nothing but warnings, to standard error, as with --quiet
+    None,
+    /// Sizes and warnings
+    Short,
+    /// What was removed and why; long lists are cut short
+    Normal,
+    /// All of it, as with --verbose
+    Full,
+}
+
+/// Who shows warnings beside source lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Annotations {
+    /// GitHub Actions
+    Github,
 }
 
 /// Which kernel is asked what programs cost.

@@ -16,8 +16,7 @@ use super::files;
 
 /// Runs the subcommand.
 pub fn run(args: &DumpArgs) -> Result<(), CliError> {
-    let bytes = files::read(&args.object)?;
-    let object = Object::parse(&bytes).map_err(CliError::object(&args.object))?;
+    let object = files::object(&args.object, None)?;
     let funcs = chosen(&object, args)?;
     let source = Source { object: &object, btf: object.btf(), last: RefCell::default() };
     let mut printer = Printer::new(object.program());

@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 use bpfold::KernelError;
 
+use super::sniff::{MAX_SIZE, Mistaken};
 use super::table::printable;
 
 /// Why the command failed.
@@ -16,6 +17,24 @@ pub enum CliError {
     /// A file that cannot be read.
     #[error("{}: cannot read: {source}", shown(.path))]
     Read { path: PathBuf, source: io::Error },
+    /// A file that is no object, and is told what it is.
+    #[error("{}: {what}", shown(.path))]
+    Mistaken { path: PathBuf, what: Mistaken },
+    /// A file that is larger than objects are.
+    #[error(
+        "{}: the file has {size} bytes, more than any BPF object ({} MiB at most): it is not read",
+        shown(.path), MAX_SIZE >> 20
+    )]
+    Huge { path: PathBuf, size: u64 },
+    /// An object for a terminal.
+    #[error("standard output is a terminal: the object would garble it, write it to a file")]
+    Terminal,
+    /// A program that the user keeps and drops.
+    #[error("`{name}` is given to --entry and to --drop: give it to one of the two")]
+    EntryAndDrop { name: String },
+    /// Programs that are larger than they may be.
+    #[error("{}: no object is written: {}", shown(.path), .over.join("; "))]
+    Budget { path: PathBuf, over: Vec<String> },
     /// A file that cannot be written.
     #[error("{}: cannot write: {source}", shown(.path))]
     Write { path: PathBuf, source: io::Error },
@@ -88,6 +107,9 @@ impl CliError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             CliError::Read { .. }
+            | CliError::Mistaken { .. }
+            | CliError::Huge { .. }
+            | CliError::Budget { .. }
             | CliError::Write { .. }
             | CliError::Stdout(_)
             | CliError::Object { .. }
@@ -102,7 +124,10 @@ impl CliError {
             CliError::NoKernel => ExitCode::from(1),
             #[cfg(feature = "kernel")]
             CliError::Load(_) | CliError::Packets(_) | CliError::Worse { .. } => ExitCode::from(1),
-            CliError::KernelVersion(_) | CliError::NoSubcommand { .. } => ExitCode::from(2),
+            CliError::KernelVersion(_)
+            | CliError::NoSubcommand { .. }
+            | CliError::Terminal
+            | CliError::EntryAndDrop { .. } => ExitCode::from(2),
         }
     }
 
@@ -110,7 +135,9 @@ impl CliError {
     pub fn print(&self) {
         let style = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
         // Nobody is left to tell if standard error cannot be written.
-        let message = printable(&self.to_string());
+        let message = self.to_string();
+        let lines: Vec<String> = message.lines().map(printable).collect();
+        let message = lines.join("\n");
         let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {message}");
     }
 }

@@ -7,18 +7,28 @@ use bpfold::passes::pass::Step;
 use bpfold::passes::text::Printer;
 use bpfold::{Fold, Object, Report};
 
-use super::args::{ALL_PASSES, ALL_WARNINGS, CostKernel, FoldArgs, FoldOptions, Format};
+use super::args::{
+    ALL_PASSES, ALL_WARNINGS, Annotations, CostKernel, FoldArgs, FoldOptions, Format, Length,
+};
 use super::error::CliError;
 use super::profile::Applied;
 use super::table::printable;
-use super::{cost, files, kernel, profile, summary, values};
+use super::{annotations, budget, cost, files, kernel, profile, summary, values};
 
 /// Runs the subcommand.
 pub fn run(args: &FoldArgs) -> Result<(), CliError> {
-    let bytes = files::read(&args.object)?;
-    let object = Object::parse(&bytes).map_err(CliError::object(&args.object))?;
+    let done = fold(args);
+    if let (Err(error), Some(Annotations::Github)) = (&done, args.annotations) {
+        annotations::error(error);
+    }
+    done
+}
+
+fn fold(args: &FoldArgs) -> Result<(), CliError> {
+    let object = files::object(&args.object, args.source_root.as_deref())?;
     let applied = profile::apply(&args.options)?;
     let fold = prepare(&object, &args.object, &applied)?;
+    let at_fault = kernel::at_fault(&applied.options.kernel, &args.object);
     let folded = match args.verify_cost {
         Some(CostKernel::Host) => cost::cheapest(&fold, &object, &args.object)?,
         None => {
@@ -29,16 +39,26 @@ pub fn run(args: &FoldArgs) -> Result<(), CliError> {
                 false => fold.run(),
             };
             steps.finish();
-            folded.map_err(CliError::object(&args.object))?
+            folded.map_err(at_fault)?
         }
     };
+    if let Some(Annotations::Github) = args.annotations {
+        annotations::notes(&folded.report);
+    }
     check_denied(args, &applied.deny, &folded.report)?;
+    budget::check(&args.max_instructions, &folded.report, &args.object)?;
     files::write(&args.output, &folded.bytes)?;
+    let length = match args.summary {
+        _ if args.quiet => Length::None,
+        _ if args.verbose => Length::Full,
+        length => length,
+    };
     let text = match args.format {
-        Format::Text => summary::text(&folded.report, args.verbose),
+        Format::Text => summary::text(&folded.report, length),
+        Format::Json if length == Length::None => String::new(),
         Format::Json => files::json(&folded.report),
     };
-    if files::is_stream(&args.output) {
+    if files::is_stream(&args.output) || length == Length::None {
         // The object is out: what happens to standard error is no error.
         let _ = anstream::stderr().lock().write_all(text.as_bytes());
         Ok(())
@@ -89,6 +109,9 @@ pub fn prepare<'o>(
     }
     if options.freeze_all {
         fold = fold.freeze_all();
+    }
+    if let Some(name) = options.entry.iter().find(|entry| options.drop.contains(entry)) {
+        return Err(CliError::EntryAndDrop { name: name.clone() });
     }
     let mut fold = usage(fold, options).map_err(error())?;
     if options.prune_maps {

@@ -4,7 +4,9 @@
 //! Exit codes: 0 for done, 1 for bad input or a fold that failed, 2 for wrong usage. A reader
 //! of the output that goes away is no error.
 
+mod annotations;
 mod args;
+mod budget;
 #[cfg(feature = "kernel")]
 mod cost;
 #[cfg(not(feature = "kernel"))]
@@ -17,8 +19,10 @@ mod fold;
 mod kernel;
 mod manual;
 mod profile;
+mod sniff;
 mod summary;
 mod table;
+mod usage;
 mod values;
 mod vars;
 #[cfg(feature = "kernel")]
@@ -37,7 +41,8 @@ use args::{Args, Command};
 pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => {
+        Err(mut error) => {
+            usage::explain(&mut error);
             // Neither help nor a complaint can be reported if it cannot be written.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };

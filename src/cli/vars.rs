@@ -32,9 +32,6 @@ struct Entry {
     matched: Vec<String>,
 }
 
-/// The version of the JSON form; it counts up when a field changes its meaning or goes.
-const VERSION: u32 = 1;
-
 /// Whether an argument names a variable or member: all of its path, or the structs around it.
 fn matches(name: &str, path: &str) -> bool {
     let inside = path.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '[']));
@@ -44,11 +41,11 @@ fn matches(name: &str, path: &str) -> bool {
 /// All that is said of an object.
 #[derive(Serialize)]
 struct Listing {
-    /// The version of this form.
-    version: u32,
     variables: Vec<Entry>,
     /// How many variables are left out, since the compiler made them.
     compiler_made: usize,
+    /// There is read-only data, and nothing that names it.
+    stripped: bool,
     /// How many instructions load from a read-only section at an address that is not known.
     indexed_loads: usize,
     /// What the object was folded with before.
@@ -57,9 +54,8 @@ struct Listing {
 
 /// Runs the subcommand.
 pub fn run(args: &VarsArgs) -> Result<(), CliError> {
-    let bytes = files::read(&args.object)?;
     let error = || CliError::object(&args.object);
-    let object = Object::parse(&bytes).map_err(error())?;
+    let object = files::object(&args.object, None)?;
     let listing = Listing::new(&object, args).map_err(error())?;
     if let Some(pattern) = listing.unmatched(&args.names) {
         let problem = VariableError::NoMatch { pattern, nearest: Vec::new() };
@@ -112,9 +108,9 @@ impl Listing {
             entries.push(Entry { members, ..whole });
         }
         Ok(Listing {
-            version: VERSION,
             variables: entries,
             compiler_made,
+            stripped: variables.is_stripped(),
             indexed_loads: loads.iter().filter(|load| load.bytes.is_none()).count(),
             folded_with: object.folded_with()?,
         })
@@ -130,6 +126,9 @@ impl Listing {
         let mut text = String::new();
         if self.variables.is_empty() {
             text.push_str(match self.compiler_made {
+                _ if self.stripped => {
+                    "no read-only variables: the object was stripped of symbols and BTF\n"
+                }
                 0 => "no read-only variables\n",
                 _ => "no read-only variables that can be set\n",
             });

@@ -32,10 +32,10 @@ struct Pair {
 /// Runs the subcommand.
 pub fn run(args: &VerifyArgs) -> Result<(), CliError> {
     let packets = packets(args)?;
-    let bytes = files::read(&args.object)?;
+    let bytes = files::read_object(&args.object)?;
     let object = Object::parse(&bytes).map_err(CliError::object(&args.object))?;
     let pair = match &args.folded {
-        Some(path) => folded_before(args, &object, files::read(path)?, path)?,
+        Some(path) => folded_before(args, &object, files::read_object(path)?, path)?,
         None => {
             let fold = fold::prepare(&object, &args.object, &profile::apply(&args.options)?)?;
             let original = fold.unfolded().map_err(CliError::object(&args.object))?;
