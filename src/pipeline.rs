@@ -18,7 +18,7 @@ use crate::passes::opt::fold::{Event, LoadSource};
 use crate::passes::pass::{FoldLog, Folded as FoldedCode, Folding, Level, Options, Step};
 use crate::passes::rules::Rules;
 use crate::proof::Proof;
-use crate::prune::{Live, Node, PruneOptions, Scope};
+use crate::prune::{Findings, Live, Node, PruneOptions, Scope};
 use crate::record::{self, FoldedWith, Record};
 use crate::report::{self, Note, Report};
 use crate::seal::{Forgotten, Seals};
@@ -54,6 +54,8 @@ pub struct Fold<'o> {
     efforts: BTreeMap<String, Effort>,
     /// Names that the object does not have are left out with a note.
     ignore_missing: bool,
+    /// The report tells also why what is there is needed.
+    explain: bool,
     /// What was noted while values were given.
     told: Vec<Note>,
 }
@@ -115,6 +117,7 @@ impl<'o> Fold<'o> {
             rules: Rules::default(),
             efforts: BTreeMap::new(),
             ignore_missing: false,
+            explain: false,
             told: Vec::new(),
         })
     }
@@ -204,8 +207,15 @@ impl<'o> Fold<'o> {
             let location = |func, slot| lines.location(func, slot);
             prune::check_globals(object, &program, &draft, location)?;
         }
-        let reasons =
-            prune::reasons(&scope, &live, &program, &log, &self.variables, &cut, &mut lines);
+        let findings = Findings {
+            scope: &scope,
+            live: &live,
+            program: &program,
+            log: &log,
+            variables: &self.variables,
+            core: &core.answered(object),
+        };
+        let reasons = prune::reasons(&findings, &cut, &mut lines, self.explain);
         let mut report =
             report::build(object, &program, &log, &self.variables, &draft, &seals, &record);
         report.tell_too_far(too_far.iter().map(|func| program.funcs[*func].name.as_str()));

@@ -27,6 +27,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 bad input or a fold that failed,
 pub enum Command {
     Vars(VarsArgs),
     Fold(Box<FoldArgs>),
+    Explain(Box<ExplainArgs>),
     Dump(DumpArgs),
     Verify(Box<VerifyArgs>),
     #[command(hide = true)]
@@ -131,6 +132,32 @@ pub enum Length {
 pub enum Annotations {
     /// GitHub Actions
     Github,
+}
+
+/// Explain what a fold decides, removes and leaves, and why
+///
+/// Without names: each decided branch in the order of the source with what died with it, each part
+/// that is removed with its reasons, and what open variables and facts of the kernel keep. With
+/// names: why each is removed, or what needs it and which of these could free it, and what becomes
+/// of the loads of a variable. Nothing is written.
+#[derive(Debug, clap::Args)]
+pub struct ExplainArgs {
+    /// The object, `-` for standard input
+    pub object: PathBuf,
+    /// Programs, functions, maps, sections, variables and members, or source lines as FILE:LINE
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Show also registers and values as the code has them
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+    /// The directory that source paths are told from; the current one without it
+    #[arg(long, value_name = "DIRECTORY")]
+    pub source_root: Option<PathBuf>,
+    #[command(flatten)]
+    pub options: FoldOptions,
 }
 
 /// Which kernel is asked what programs cost.

@@ -65,6 +65,13 @@ pub enum CliError {
     /// Warnings of a kind that the user denies.
     #[error("{}: no object is written: {}", shown(.path), denied_list(.warnings))]
     Denied { path: PathBuf, warnings: Vec<(&'static str, String)> },
+    /// A name that nothing of the object has.
+    #[error(
+        "{}: nothing is called `{name}`: expected a program, function, map, section, read-only \
+         variable or member, or a source line as FILE:LINE",
+        shown(.path)
+    )]
+    NothingCalled { path: PathBuf, name: String },
     /// A function that the object does not have.
     #[error("{}: no program or subprogram `{name}`, there are {}", shown(.path), .known.join(", "))]
     NoFunction { path: PathBuf, name: String, known: Vec<String> },
@@ -110,6 +117,7 @@ impl CliError {
             | CliError::Mistaken { .. }
             | CliError::Huge { .. }
             | CliError::Budget { .. }
+            | CliError::NothingCalled { .. }
             | CliError::Write { .. }
             | CliError::Stdout(_)
             | CliError::Object { .. }

@@ -14,6 +14,7 @@ mod cost;
 mod cost;
 mod dump;
 mod error;
+mod explain;
 mod files;
 mod fold;
 mod kernel;
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
     let done = match args.command {
         Command::Vars(args) => vars::run(&args),
         Command::Fold(args) => fold::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Dump(args) => dump::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Completions(args) => manual::completions(&args),

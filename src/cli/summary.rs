@@ -3,8 +3,8 @@
 use anstyle::Style;
 use bpfold::Report;
 use bpfold::report::{
-    CutReport, DeadReport, FunctionKind, FunctionReport, LessFolded, Location, Note, PartKind,
-    RefusalReport,
+    BranchReport, CutReport, DeadReport, FunctionKind, FunctionReport, LessFolded, LoadReport,
+    Location, Note, PartKind, RefusalReport,
 };
 
 use super::args::Length;
@@ -165,16 +165,8 @@ impl Summary {
         }
         self.heading("branches decided");
         for branch in &report.branches {
-            let value = |value: Option<u64>| value.map_or("?".to_owned(), |v| format!("{v:#x}"));
-            let taken = if branch.taken { "always" } else { "never" };
-            let (left, right) = (value(branch.left), value(branch.right));
-            let condition = &branch.condition;
-            let place = &branch.at;
-            if condition.starts_with("gotox") {
-                self.line(&format!("  {place}: {condition} goes where entry {left} leads"));
-                continue;
-            }
-            self.line(&format!("  {place}: {condition} ({left}, {right}) is {taken} taken"));
+            self.line(&format!("  {branch}"));
+            self.line(&format!("    {}", registers(branch)));
         }
     }
 
@@ -184,12 +176,9 @@ impl Summary {
         }
         self.heading("loads folded");
         for load in &report.loads {
-            let what = match &load.variable {
-                Some(variable) => variable.clone(),
-                None => format!("{}+{:#x}", load.section, load.offset),
-            };
-            let place = &load.at;
-            self.line(&format!("  {place}: {what} is {:#x} ({} bytes)", load.value, load.size));
+            let LoadReport { value, size, .. } = load;
+            let instruction = instruction(&load.at);
+            self.line(&format!("  {load}, {value:#x} in {size} bytes, at {instruction}"));
         }
     }
 
@@ -341,6 +330,26 @@ impl Summary {
         }
         self.text.push_str(&table.rows_to_text("  "));
     }
+}
+
+/// An instruction without its source line.
+fn instruction(at: &Location) -> String {
+    match at.instruction {
+        Some(instruction) => format!("{}+{instruction}", at.function),
+        None => at.function.clone(),
+    }
+}
+
+/// A decided branch as code: `report+13: r1 == 0 is always taken, the operands are 0x0 and 0x0`.
+pub fn registers(branch: &BranchReport) -> String {
+    let value = |value: Option<u64>| value.map_or("unknown".to_owned(), |v| format!("{v:#x}"));
+    let (left, right) = (value(branch.left), value(branch.right));
+    let (at, condition) = (instruction(&branch.at), &branch.condition);
+    if condition.starts_with("gotox") {
+        return format!("{at}: {condition} goes where entry {left} leads");
+    }
+    let taken = if branch.taken { "always" } else { "never" };
+    format!("{at}: {condition} is {taken} taken, the operands are {left} and {right}")
 }
 
 /// A kind of function, where it is not what its section tells.

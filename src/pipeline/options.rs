@@ -61,6 +61,14 @@ impl Fold<'_> {
         self
     }
 
+    /// Adds to the report why what is still there is needed, and what became of each load of
+    /// read-only data ([`Report::explained`](crate::Report::explained)).
+    #[must_use]
+    pub fn explain(mut self, explain: bool) -> Self {
+        self.explain = explain;
+        self
+    }
+
     fn is_ignored(&self, error: &VariableError) -> bool {
         let is_missing = matches!(
             error,

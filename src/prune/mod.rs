@@ -13,12 +13,14 @@
 mod constants;
 mod cut;
 mod error;
+mod explain;
 mod globals;
 mod graph;
 mod maps;
 mod options;
 mod reason;
 mod remove;
+mod slice;
 mod spans;
 mod tables;
 mod tail;
@@ -48,7 +50,7 @@ pub use options::TailMap;
 pub(crate) use options::{
     PruneOptions, check_entries, check_function, check_map, check_program, check_tail_map, matches,
 };
-pub(crate) use reason::{Reasons, reasons};
+pub(crate) use reason::{Findings, Reasons, reasons};
 pub(crate) use remove::{lifted_without, remove};
 pub(crate) use tables::drop_tables;
 pub(crate) use tail::ops;

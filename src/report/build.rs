@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    BranchReport, Dropped, FunctionKind, FunctionReport, LessReason, LimitKind, LoadReport,
-    Location, Note, OpenVariable, Report, SourceLine,
+    BranchReason, BranchReport, Dropped, FunctionKind, FunctionReport, LessReason, LimitKind,
+    LoadReport, Location, Note, OpenVariable, Report, SourceLine,
 };
 use crate::Object;
 use crate::btf::{Record as BtfRecord, Table};
@@ -59,6 +59,7 @@ pub(crate) fn build(
                     left,
                     right,
                     taken,
+                    reason: BranchReason::default(),
                 });
             }
             Event::JumpDecided { func, slot, dst, entry } => {
@@ -68,6 +69,7 @@ pub(crate) fn build(
                     left: entry,
                     right: None,
                     taken: true,
+                    reason: BranchReason::default(),
                 });
             }
         }
@@ -282,17 +284,26 @@ fn load(
         }
     };
     let section = section.unwrap_or_default();
-    let variable = match source {
+    let (variable, text, by) = match source {
         LoadSource::Section { section, offset } => {
             let index = object.links().sections.get(section).map(|link| link.index);
             let start = u64::try_from(offset).ok();
-            index.zip(start).and_then(|(index, start)| {
-                variables.describe(index, start..start.saturating_add(u64::from(size)))
-            })
+            let bytes = start.map(|start| start..start.saturating_add(u64::from(size)));
+            match index.zip(bytes) {
+                Some((index, bytes)) => {
+                    let by = variables.origin(index, bytes.clone());
+                    let variable = variables.describe(index, bytes);
+                    let value = variable.as_ref().and_then(|path| variables.value(path).ok());
+                    (variable, value.map(|value| value.to_string()), by)
+                }
+                None => (None, None, String::new()),
+            }
         }
-        LoadSource::Extern { .. } => Some(section.clone()),
+        LoadSource::Extern { .. } => {
+            (Some(section.clone()), Some(value.to_string()), "the kernel".to_owned())
+        }
     };
-    LoadReport { at, section, offset, size, value, variable }
+    LoadReport { at, section, offset, size, value, variable, text, by }
 }
 
 /// The source lines of instructions, found for a whole function at a time.

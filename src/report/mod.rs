@@ -2,11 +2,17 @@
 
 mod build;
 mod parts;
+mod reasons;
 mod text;
 
 pub(crate) use build::{Lines, build};
 pub use parts::{
     Asked, Bytes, Cause, ConstantReport, CutReport, DeadReport, KeepReason, KeptReport, PartKind,
+};
+
+pub use reasons::{
+    BranchReason, Condition, ConditionKind, Explained, Fate, FreedBy, How, LineRange, Link,
+    LoadFate, OpenBranch, PresentReport,
 };
 
 use serde::Serialize;
@@ -48,6 +54,10 @@ pub struct Report {
     pub values: Vec<FoldedWith>,
     /// The variables that can still be set, and so were not folded.
     pub open: Vec<OpenVariable>,
+    /// Why what is still there is needed, and what became of each load; only if it was asked for
+    /// ([`Fold::explain`](crate::Fold::explain)).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explained: Option<Explained>,
     /// What the user should know besides.
     pub notes: Vec<Note>,
     /// What programs cost the verifier; empty unless the kernel was asked.
@@ -145,6 +155,9 @@ pub struct BranchReport {
     pub right: Option<u64>,
     /// Whether the jump is always taken, or never.
     pub taken: bool,
+    /// Why, in terms of the source, and what died with it.
+    #[serde(flatten)]
+    pub reason: BranchReason,
 }
 
 /// A load that became an immediate.
@@ -162,6 +175,10 @@ pub struct LoadReport {
     pub value: u64,
     /// The variable, member or element that it read, if one has all the bytes.
     pub variable: Option<String>,
+    /// The variable's value as C writes it, if there is one.
+    pub text: Option<String>,
+    /// Who gave the value: `--set`, a file and line, `as stored`, `constant`.
+    pub by: String,
 }
 
 /// A CO-RE relocation that got its value.
@@ -575,6 +592,10 @@ impl Report {
         self.dead = reasons.dead;
         self.cut = reasons.cut;
         self.kept = reasons.kept;
+        for (branch, reason) in self.branches.iter_mut().zip(reasons.branches) {
+            branch.reason = reason;
+        }
+        self.explained = reasons.explained;
         self.notes.extend(reasons.notes);
     }
 

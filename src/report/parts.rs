@@ -193,8 +193,13 @@ impl Display for ConstantReport {
 
 impl Display for KeptReport {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.name)?;
-        match &self.reason {
+        write!(f, "{}: {}", self.name, self.reason)
+    }
+}
+
+impl Display for KeepReason {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
             KeepReason::Asked => f.write_str("kept as asked"),
             KeepReason::Tagged => f.write_str("tagged bpfold:keep"),
             KeepReason::Pinned => f.write_str("pinned"),

@@ -2,7 +2,10 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{LessReason, LimitKind, Location, NoEffect, Note};
+use super::reasons::line_text;
+use super::{
+    BranchReason, BranchReport, LessReason, LimitKind, LoadReport, Location, NoEffect, Note,
+};
 
 /// `function+12, file.c:34 `text of the line``, as far as it is known.
 impl Display for Location {
@@ -16,6 +19,57 @@ impl Display for Location {
             write!(f, ", {file}:{} `{}`", source.line, source.text.trim())?;
         }
         Ok(())
+    }
+}
+
+/// `agent.bpf.c:66 `if (cfg.debug)`: cfg.debug is false (--set), so lines 67–69 are
+/// unreachable`, without registers.
+impl Display for BranchReport {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.at.source {
+            Some(source) => {
+                let file = source.file.rsplit('/').next().unwrap_or(&source.file);
+                write!(f, "{file}:{} `{}`: ", source.line, source.text.trim())?;
+            }
+            None => write!(f, "{}: ", self.at)?,
+        }
+        let BranchReason { conditions, dead_instructions, dead_lines } = &self.reason;
+        if conditions.is_empty() {
+            f.write_str("the outcome is always the same")?;
+        }
+        for (at, condition) in conditions.iter().enumerate() {
+            write!(f, "{}{condition}", if at == 0 { "" } else { ", " })?;
+        }
+        match (dead_lines.as_slice(), dead_instructions) {
+            ([], 0) => f.write_str(", so the test is gone"),
+            ([], 1) => f.write_str(", so 1 instruction is unreachable"),
+            ([], count) => write!(f, ", so {count} instructions are unreachable"),
+            ([only], _) if only.first == only.last => {
+                write!(f, ", so line {} is unreachable", only.first)
+            }
+            (lines, _) => write!(f, ", so {} are unreachable", line_text(lines)),
+        }
+    }
+}
+
+/// `agent.bpf.c:66: cfg.debug is false (--set)`.
+impl Display for LoadReport {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.at.source {
+            Some(source) => {
+                let file = source.file.rsplit('/').next().unwrap_or(&source.file);
+                write!(f, "{file}:{}: ", source.line)?;
+            }
+            None => write!(f, "{}: ", self.at)?,
+        }
+        match (&self.variable, &self.text) {
+            (Some(variable), Some(text)) => write!(f, "{variable} is {text}")?,
+            _ => write!(f, "{}+{:#x} is {:#x}", self.section, self.offset, self.value)?,
+        }
+        match self.by.as_str() {
+            "" => Ok(()),
+            by => write!(f, " ({by})"),
+        }
     }
 }
 

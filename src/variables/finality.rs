@@ -250,6 +250,11 @@ impl SectionState {
         }
     }
 
+    pub(super) fn is_relocated(&self, bytes: Range<u64>) -> bool {
+        let mut bytes = bytes.filter_map(|byte| usize::try_from(byte).ok());
+        bytes.any(|byte| self.relocated.get(byte).is_some_and(|mask| *mask != 0))
+    }
+
     fn mask_of(&self, bytes: Range<u64>) -> &[u8] {
         self.mask.get(bytes.start as usize..bytes.end as usize).unwrap_or_default()
     }

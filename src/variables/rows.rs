@@ -248,6 +248,51 @@ impl Variables<'_> {
         Some(slot.path)
     }
 
+    /// The variables, members and elements in a byte range of a section, each with its value as
+    /// [`Variables::set`] takes it. Where the innermost one that has all of the bytes has members of
+    /// its own, as where one load reads several bit-fields, those that a source line names.
+    #[must_use]
+    pub fn named_in(
+        &self,
+        section: SectionIndex,
+        bytes: std::ops::Range<u64>,
+        source: &str,
+    ) -> Vec<(String, String)> {
+        let holder = self.variables.iter().enumerate().find(|(_, variable)| {
+            let whole = variable.bytes();
+            variable.section_at == section && whole.start <= bytes.start && bytes.end <= whole.end
+        });
+        let Some(mut slot) = holder.and_then(|(at, _)| self.whole(at)) else { return Vec::new() };
+        while let Some(inner) = self.inner_at(&slot, &bytes) {
+            slot = inner;
+        }
+        let (first, end) = (bytes.start.saturating_mul(8), bytes.end.saturating_mul(8));
+        let mut leaves = Vec::new();
+        self.expand(&slot, &mut leaves, &mut { ROW_LIMIT }, usize::MAX);
+        leaves.retain(|leaf| leaf.start < end && first < leaf.start.saturating_add(leaf.len));
+        let is_named = |leaf: &Slot| {
+            let name = leaf.path.rsplit('.').next().unwrap_or(&leaf.path);
+            let name = name.split('[').next().unwrap_or(name);
+            let is_word = |c: char| c == '_' || c.is_alphanumeric();
+            source.split(|c| !is_word(c)).any(|word| word == name)
+        };
+        if leaves.len() > 1 {
+            let named: Vec<Slot> = leaves.into_iter().filter(is_named).collect();
+            leaves = if named.is_empty() { vec![slot] } else { named };
+        }
+        let value = |leaf: Slot| {
+            let section = self.sections.get(leaf.section)?;
+            Some((leaf.path.clone(), self.decode(&leaf, &section.bytes).to_string()))
+        };
+        leaves.into_iter().filter_map(value).collect()
+    }
+
+    /// Whether a loader fills in a byte of a range.
+    pub(crate) fn is_relocated(&self, section: SectionIndex, bytes: std::ops::Range<u64>) -> bool {
+        let mut states = self.sections.iter().filter(|state| state.index == section);
+        states.any(|state| state.is_relocated(bytes.clone()))
+    }
+
     /// The variable that holds a byte of a section or, where none does, the one before it; the
     /// first one for what lies before all.
     pub(crate) fn nearest(&self, section: SectionIndex, offset: i64) -> Option<String> {
