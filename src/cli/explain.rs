@@ -77,7 +77,8 @@ struct LineAnswer {
 pub fn run(args: &ExplainArgs) -> Result<(), CliError> {
     let object = files::object(&args.object, args.source_root.as_deref())?;
     let applied = profile::apply(&args.options)?;
-    let fold = fold::prepare(&object, &args.object, &applied)?.explain(true);
+    let fold = fold::prepare(&object, &args.object, &applied)?;
+    let fold = args.debug.apply(fold).explain(true);
     let variables = fold.clone();
     let at_fault = kernel::at_fault(&applied.options.kernel, &args.object);
     let report = fold.run().map_err(at_fault)?.report;

@@ -8,7 +8,8 @@ use bpfold::passes::text::Printer;
 use bpfold::{Fold, Object, Report};
 
 use super::args::{
-    ALL_PASSES, ALL_WARNINGS, Annotations, CostKernel, FoldArgs, FoldOptions, Format, Length,
+    ALL_PASSES, ALL_WARNINGS, Annotations, CostKernel, DebugArgs, FoldArgs, FoldOptions, Format,
+    Length,
 };
 use super::error::CliError;
 use super::profile::Applied;
@@ -27,7 +28,7 @@ pub fn run(args: &FoldArgs) -> Result<(), CliError> {
 fn fold(args: &FoldArgs) -> Result<(), CliError> {
     let object = files::object(&args.object, args.source_root.as_deref())?;
     let applied = profile::apply(&args.options)?;
-    let fold = prepare(&object, &args.object, &applied)?;
+    let fold = args.debug.apply(prepare(&object, &args.object, &applied)?);
     let at_fault = kernel::at_fault(&applied.options.kernel, &args.object);
     let folded = match args.verify_cost {
         Some(CostKernel::Host) => cost::cheapest(&fold, &object, &args.object)?,
@@ -82,6 +83,13 @@ fn check_denied(args: &FoldArgs, also: &[String], report: &Report) -> Result<(),
     }
 }
 
+impl DebugArgs {
+    /// A fold with what these options say.
+    pub fn apply<'o>(&self, fold: Fold<'o>) -> Fold<'o> {
+        fold.verify_each(self.verify_each).check(!self.no_check)
+    }
+}
+
 /// The object of a file with what the options say of it.
 pub fn prepare<'o>(
     object: &'o Object,
@@ -90,11 +98,7 @@ pub fn prepare<'o>(
 ) -> Result<Fold<'o>, CliError> {
     let error = || CliError::object(path);
     let options = &applied.options;
-    let mut fold = Fold::new(object)
-        .map_err(error())?
-        .verify_each(options.verify_each)
-        .check(!options.no_check)
-        .ignore_missing(options.ignore_missing);
+    let mut fold = Fold::new(object).map_err(error())?.ignore_missing(options.ignore_missing);
     for layer in &applied.layers {
         fold = values::assign(fold, layer)?;
     }

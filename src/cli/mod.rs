@@ -12,12 +12,14 @@ mod cost;
 #[cfg(not(feature = "kernel"))]
 #[path = "cost_absent.rs"]
 mod cost;
+mod diff;
 mod dump;
 mod error;
 mod explain;
 mod files;
 mod fold;
 mod kernel;
+mod listing;
 mod manual;
 mod profile;
 mod sniff;
@@ -49,10 +51,12 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
     };
+    anstream::ColorChoice::write_global(args.color.into());
     let done = match args.command {
         Command::Vars(args) => vars::run(&args),
         Command::Fold(args) => fold::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Dump(args) => dump::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Completions(args) => manual::completions(&args),

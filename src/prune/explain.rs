@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bpfold_passes::entity::{Block, Func, Line};
 use bpfold_passes::ir::{Function, InstData, Op};
-use bpfold_passes::isa::Imm64;
+use bpfold_passes::isa::{Imm64, RegSet};
 use bpfold_passes::opt::fold::Event;
 use bpfold_passes::pass::Level;
 
 use super::graph::{Need, Node};
-use super::reason::{Decided, Finder, kind};
+use super::reason::{Decided, Finder, MAX_CALLS, kind};
 use super::slice::{Start, reached, reached_from, slice};
 use crate::kernel::core;
 use crate::loads::{self, Load};
@@ -389,10 +389,26 @@ impl Finder<'_, '_> {
         let jump = function.terminator(block)?;
         let start = Start { block, before: function.block(block).insts.len() };
         let regs = function.op(jump).uses();
-        let slice = slice(function, start, regs, cut, &mut |steps| self.spend(steps))?;
         let text = self.location(func, function.inst(jump).origin).source;
         let text = text.map(|source| source.text).unwrap_or_default();
         let mut found: Vec<Condition> = Vec::new();
+        self.add_open(func, start, regs, cut, (&text, loads, MAX_CALLS), &mut found)?;
+        Some(found)
+    }
+
+    /// What registers hang on at a place that somebody could tell, through static calls.
+    fn add_open(
+        &mut self,
+        func: Func,
+        start: Start,
+        regs: RegSet,
+        cut: &[(Block, Block)],
+        (text, loads, calls): (&str, &BTreeMap<(Func, u32), &Load>, u32),
+        found: &mut Vec<Condition>,
+    ) -> Option<()> {
+        let function = self.scope.object.program().funcs.get(func)?;
+        let slice = slice(function, start, regs, cut, &mut |steps| self.spend(steps))?;
+        self.spend(function.inst_bound())?;
         let mut add = |kind, name: String| {
             let condition = Condition { kind, name, value: None, by: "open".to_owned() };
             if !found.contains(&condition) {
@@ -418,11 +434,24 @@ impl Finder<'_, '_> {
                 continue;
             }
             if let Some(bytes) = &load.bytes {
-                let named = self.variables.named_in(load.section_at, bytes.clone(), &text);
+                let named = self.variables.named_in(load.section_at, bytes.clone(), text);
                 named.into_iter().for_each(|(name, _)| add(ConditionKind::Variable, name));
             }
         }
-        Some(found)
+        let Some(calls) = calls.checked_sub(1) else { return Some(()) };
+        for callee in slice.callees {
+            let cut = self.cut_edges(callee);
+            for (start, regs) in self.results(callee) {
+                self.add_open(callee, start, regs, &cut, (text, loads, calls), found)?;
+            }
+        }
+        for reg in slice.arguments.iter() {
+            for (caller, start) in self.calls_of(func)? {
+                let (cut, regs) = (self.cut_edges(caller), RegSet::of(reg));
+                self.add_open(caller, start, regs, &cut, (text, loads, calls), found)?;
+            }
+        }
+        Some(())
     }
 
     fn load_fates(&mut self, loads: &[Load]) -> Vec<LoadFate> {

@@ -195,7 +195,7 @@ const BRANCH_BUDGET: (u64, u64) = (1 << 9, 1 << 23);
 const EXPLAIN_BUDGET: u64 = 1 << 26;
 
 /// Through how many calls a condition is followed.
-const MAX_CALLS: u32 = 3;
+pub(super) const MAX_CALLS: u32 = 3;
 
 pub(super) struct Finder<'a, 'l> {
     pub(super) scope: &'a Scope<'a>,
@@ -557,17 +557,47 @@ impl Finder<'_, '_> {
         calls: u32,
         found: &mut Vec<Condition>,
     ) -> Option<()> {
-        let function = self.scope.object.program().funcs.get(callee)?;
-        let reached = reached(function, &self.cut_edges(callee));
-        for block in reached {
-            let inst = function.terminator(block);
-            if inst.is_some_and(|inst| matches!(function.op(inst), Op::Exit)) {
-                let before = function.block(block).insts.len();
-                let regs = RegSet::of(Reg::R0);
-                self.add_conditions(callee, Start { block, before }, regs, text, calls, found)?;
-            }
+        for (start, regs) in self.results(callee) {
+            self.add_conditions(callee, start, regs, text, calls, found)?;
         }
         Some(())
+    }
+
+    /// Where a function returns its result, and the register that holds it.
+    pub(super) fn results(&self, callee: Func) -> Vec<(Start, RegSet)> {
+        let Some(function) = self.scope.object.program().funcs.get(callee) else {
+            return Vec::new();
+        };
+        let reached = reached(function, &self.cut_edges(callee));
+        let exits = reached.into_iter().filter(|block| {
+            let inst = function.terminator(*block);
+            inst.is_some_and(|inst| matches!(function.op(inst), Op::Exit))
+        });
+        let start = |block| Start { block, before: function.block(block).insts.len() };
+        exits.map(|block| (start(block), RegSet::of(Reg::R0))).collect()
+    }
+
+    /// The calls of a static function by code that can run; none of one that others can call.
+    pub(super) fn calls_of(&mut self, func: Func) -> Option<Vec<(Func, Start)>> {
+        let funcs = &self.scope.object.program().funcs;
+        let mut found = Vec::new();
+        if funcs.get(func)?.linkage != bpfold_passes::ir::Linkage::Static {
+            return Some(found);
+        }
+        for (caller, function) in funcs.iter() {
+            self.spend(function.inst_bound())?;
+            if !self.live.nodes.contains(&Node::Func(caller)) {
+                continue;
+            }
+            for &block in function.layout() {
+                for (before, &inst) in function.block(block).insts.iter().enumerate() {
+                    if matches!(function.op(inst), Op::Call(Callee::Func(to)) if *to == func) {
+                        found.push((caller, Start { block, before }));
+                    }
+                }
+            }
+        }
+        Some(found)
     }
 
     /// What an argument of a static function comes from, in all calls.
@@ -579,24 +609,9 @@ impl Finder<'_, '_> {
         calls: u32,
         found: &mut Vec<Condition>,
     ) -> Option<()> {
-        let funcs = &self.scope.object.program().funcs;
-        if funcs.get(func)?.linkage != bpfold_passes::ir::Linkage::Static {
-            return None;
-        }
-        for (caller, function) in funcs.iter() {
-            self.spend(function.inst_bound())?;
-            if !self.live.nodes.contains(&Node::Func(caller)) {
-                continue;
-            }
-            for &block in function.layout() {
-                for (before, &inst) in function.block(block).insts.iter().enumerate() {
-                    if matches!(function.op(inst), Op::Call(Callee::Func(to)) if *to == func) {
-                        let regs = RegSet::of(reg);
-                        let start = Start { block, before };
-                        self.add_conditions(caller, start, regs, text, calls, found)?;
-                    }
-                }
-            }
+        for (caller, start) in self.calls_of(func)? {
+            let regs = RegSet::of(reg);
+            self.add_conditions(caller, start, regs, text, calls, found)?;
         }
         Some(())
     }

@@ -37,7 +37,8 @@ pub fn run(args: &VerifyArgs) -> Result<(), CliError> {
     let pair = match &args.folded {
         Some(path) => folded_before(args, &object, files::read_object(path)?, path)?,
         None => {
-            let fold = fold::prepare(&object, &args.object, &profile::apply(&args.options)?)?;
+            let applied = profile::apply(&args.options)?;
+            let fold = args.debug.apply(fold::prepare(&object, &args.object, &applied)?);
             let original = fold.unfolded().map_err(CliError::object(&args.object))?;
             let folded = fold.run().map_err(CliError::object(&args.object))?.bytes;
             Pair { original, folded }
