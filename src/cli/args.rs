@@ -95,6 +95,8 @@ pub enum Command {
     Completions(CompletionsArgs),
     #[command(hide = true)]
     Man(ManArgs),
+    #[command(hide = true)]
+    Schema(SchemaArgs),
 }
 
 /// List an object's read-only variables
@@ -512,6 +514,24 @@ pub struct DumpArgs {
 pub struct CompletionsArgs {
     /// The shell
     pub shell: Shell,
+}
+
+/// Print the JSON Schema of what a subcommand prints with --format json
+#[derive(Debug, clap::Args)]
+pub struct SchemaArgs {
+    /// The subcommand
+    pub of: SchemaOf,
+}
+
+/// The subcommands with a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// `bpfold vars`
+    Vars,
+    /// `bpfold fold`
+    Fold,
+    /// `bpfold explain`
+    Explain,
 }
 
 /// Print a man page

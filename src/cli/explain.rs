@@ -17,8 +17,8 @@ use super::table::printable;
 use super::{files, fold, kernel, profile, summary};
 
 /// What is told, of the whole object or of names.
-#[derive(Default, Serialize)]
-struct Answer<'r> {
+#[derive(Default, Serialize, schemars::JsonSchema)]
+pub struct Answer<'r> {
     /// Decided branches in the order of the source.
     branches: Vec<Branch<'r>>,
     /// Parts that are removed.
@@ -49,7 +49,7 @@ impl Answer<'_> {
 }
 
 /// A decided branch with the parts that went with it.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct Branch<'r> {
     #[serde(flatten)]
     branch: &'r BranchReport,
@@ -57,7 +57,7 @@ struct Branch<'r> {
 }
 
 /// A part that is removed, with the chain of parts that needed it, up to code that can still run.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct Removed<'r> {
     #[serde(flatten)]
     dead: &'r DeadReport,
@@ -65,7 +65,7 @@ struct Removed<'r> {
 }
 
 /// What became of a source line.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct LineAnswer {
     file: String,
     line: u32,

@@ -151,8 +151,9 @@ fn replace(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io::R
 pub const JSON_VERSION: u32 = 1;
 
 /// A value with the version of its form.
-#[derive(Serialize)]
-struct Versioned<'v, T> {
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct Versioned<'v, T> {
+    /// 1; it counts up when a field goes or changes its meaning.
     version: u32,
     #[serde(flatten)]
     value: &'v T,

@@ -22,6 +22,7 @@ mod kernel;
 mod listing;
 mod manual;
 mod profile;
+mod schema;
 mod sniff;
 mod summary;
 mod table;
@@ -61,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Completions(args) => manual::completions(&args),
         Command::Man(args) => manual::man(&args),
+        Command::Schema(args) => schema::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -17,7 +17,7 @@ use super::files;
 use super::table::{Align, Table};
 
 /// A variable, or a member or element of one, as JSON has it.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct Entry {
     #[serde(flatten)]
     row: Row,
@@ -26,6 +26,7 @@ struct Entry {
     /// Whether any instruction can read it, also at addresses that are not known.
     read: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
     members: Vec<Entry>,
     /// The arguments that name it.
     #[serde(skip)]
@@ -39,8 +40,8 @@ fn matches(name: &str, path: &str) -> bool {
 }
 
 /// All that is said of an object.
-#[derive(Serialize)]
-struct Listing {
+#[derive(Serialize, schemars::JsonSchema)]
+pub struct Listing {
     variables: Vec<Entry>,
     /// How many variables are left out, since the compiler made them.
     compiler_made: usize,

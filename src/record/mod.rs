@@ -21,6 +21,7 @@ pub(crate) const SECTION: &str = ".debug_bpfold";
 
 /// A value that an object was folded with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FoldedWith {
     /// The variable or member.

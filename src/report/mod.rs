@@ -28,6 +28,7 @@ use crate::record::FoldedWith;
 
 /// What folding did to an object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Report {
     /// Every function, in the order of the object.
@@ -62,6 +63,7 @@ pub struct Report {
     pub notes: Vec<Note>,
     /// What programs cost the verifier; empty unless the kernel was asked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(default))]
     pub cost: Vec<CostReport>,
     /// Bytes of the file that was read.
     pub size_before: u64,
@@ -75,6 +77,7 @@ pub struct Report {
 
 /// What a program costs the verifier of a kernel that was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CostReport {
     /// The program.
     pub program: String,
@@ -90,6 +93,7 @@ pub struct CostReport {
 
 /// What kind of function it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FunctionKind {
     /// A program that the kernel calls.
@@ -102,6 +106,7 @@ pub enum FunctionKind {
 
 /// A function before and after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FunctionReport {
     /// Its name.
     pub name: String,
@@ -119,6 +124,7 @@ pub struct FunctionReport {
 
 /// A place in the source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SourceLine {
     /// The file, as the compiler was given it.
     pub file: String,
@@ -132,6 +138,7 @@ pub struct SourceLine {
 
 /// An instruction of the object that was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Location {
     /// The function.
     pub function: String,
@@ -144,6 +151,7 @@ pub struct Location {
 
 /// A conditional jump, or one by a jump table, that was decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BranchReport {
     /// The jump.
     pub at: Location,
@@ -162,6 +170,7 @@ pub struct BranchReport {
 
 /// A load that became an immediate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoadReport {
     /// The load.
     pub at: Location,
@@ -183,6 +192,7 @@ pub struct LoadReport {
 
 /// A CO-RE relocation that got its value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CoreReport {
     /// The instruction.
     pub at: Location,
@@ -196,6 +206,7 @@ pub struct CoreReport {
 
 /// What the checker has proven of the functions that were changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProofReport {
     /// How many do what they did, for every input.
     pub proven: usize,
@@ -207,6 +218,7 @@ pub struct ProofReport {
 /// A function that is folded less than it could be, since the checker could not prove what
 /// became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RefusalReport {
     /// The function.
     pub function: String,
@@ -225,6 +237,7 @@ pub struct RefusalReport {
 
 /// What is done to a function of which not everything is proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum LessFolded {
     /// Values are folded, but what becomes useless is not removed.
@@ -237,6 +250,7 @@ pub enum LessFolded {
 
 /// What is no longer in the object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Dropped {
     /// Instructions, in 8-byte slots.
     pub instructions: u32,
@@ -260,6 +274,7 @@ pub struct Dropped {
 
 /// A variable that can still be set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OpenVariable {
     /// Its name.
     pub name: String,
@@ -276,6 +291,7 @@ pub struct OpenVariable {
 
 /// Something that the user should know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", tag = "note")]
 #[non_exhaustive]
 pub enum Note {
@@ -467,6 +483,7 @@ pub enum Note {
 
 /// Why a value that was set changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", tag = "why")]
 #[non_exhaustive]
 pub enum NoEffect {
@@ -487,6 +504,7 @@ pub enum NoEffect {
 
 /// Why not everything in a function is folded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum LessReason {
     /// It would have had more instructions than before.
@@ -497,6 +515,7 @@ pub enum LessReason {
 
 /// What a limit is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum LimitKind {
     /// Basic blocks of a function: one that has more is not analysed and is left as it was.

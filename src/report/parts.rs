@@ -8,6 +8,7 @@ use super::Location;
 
 /// What kind of part it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum PartKind {
     /// A program that the kernel calls.
@@ -24,6 +25,7 @@ pub enum PartKind {
 
 /// A part of the object that is no longer in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeadReport {
     /// Its name.
     pub name: String,
@@ -39,6 +41,7 @@ pub struct DeadReport {
 
 /// By which option a program is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Asked {
     /// `--drop` names it.
@@ -49,6 +52,7 @@ pub enum Asked {
 
 /// Why code can no longer run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Cause {
     /// The decided branch that it lay behind.
     pub at: Location,
@@ -59,6 +63,7 @@ pub struct Cause {
 /// Bytes that were cut out of a read-only section, since nothing reads them any more. What lay
 /// behind them has moved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CutReport {
     /// The section's name.
     pub section: String,
@@ -74,6 +79,7 @@ pub struct CutReport {
 
 /// Bytes of a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Bytes {
     /// Where they were, from the start of the section that was read.
     pub offset: u64,
@@ -83,6 +89,7 @@ pub struct Bytes {
 
 /// A constant that nothing reads any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConstantReport {
     /// The variable, if it is one.
     pub name: Option<String>,
@@ -99,6 +106,7 @@ pub struct ConstantReport {
 
 /// A map, section of data or extern that stays although no program needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KeptReport {
     /// Its name.
     pub name: String,
@@ -111,6 +119,7 @@ pub struct KeptReport {
 
 /// Why something stays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", tag = "reason")]
 #[non_exhaustive]
 pub enum KeepReason {

@@ -8,6 +8,7 @@ use super::{Location, PartKind};
 
 /// What kind of thing a condition hangs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ConditionKind {
     /// A read-only variable, or a member or element of one.
@@ -26,6 +27,7 @@ pub enum ConditionKind {
 
 /// Something that a condition hangs on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Condition {
     /// What kind of thing it is.
     pub kind: ConditionKind,
@@ -40,6 +42,7 @@ pub struct Condition {
 
 /// Source lines, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LineRange {
     /// The first one.
     pub first: u32,
@@ -49,6 +52,7 @@ pub struct LineRange {
 
 /// Why a branch was decided, and what died with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BranchReason {
     /// What it was decided by; empty if that is not known.
     pub conditions: Vec<Condition>,
@@ -61,6 +65,7 @@ pub struct BranchReason {
 
 /// How one part of an object needs another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum How {
     /// An instruction names it: a call, or an address.
@@ -75,6 +80,7 @@ pub enum How {
 
 /// A part of an object in a chain of what needs what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Link {
     /// Its name.
     pub name: String,
@@ -86,6 +92,7 @@ pub struct Link {
 
 /// A branch that nothing has decided, and that keeps a part of the object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FreedBy {
     /// The branch.
     pub at: Location,
@@ -95,6 +102,7 @@ pub struct FreedBy {
 
 /// A branch that nothing has decided, and that hangs on something that could be known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OpenBranch {
     /// The branch.
     pub at: Location,
@@ -106,6 +114,7 @@ pub struct OpenBranch {
 
 /// A part that is still there, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PresentReport {
     /// Its name.
     pub name: String,
@@ -123,6 +132,7 @@ pub struct PresentReport {
 
 /// What became of a load of read-only data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", tag = "fate")]
 #[non_exhaustive]
 pub enum Fate {
@@ -150,6 +160,7 @@ pub enum Fate {
 
 /// A load of read-only data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoadFate {
     /// The load.
     pub at: Location,
@@ -164,6 +175,7 @@ pub struct LoadFate {
 
 /// Why things are as they are after folding.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Explained {
     /// The parts that are still there.
     pub present: Vec<PresentReport>,

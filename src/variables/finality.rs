@@ -14,6 +14,7 @@ use crate::elf::SectionIndex;
 
 /// Why something is final, or that it is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Finality {
     /// Userspace may still set it.

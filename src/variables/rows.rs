@@ -14,6 +14,7 @@ const ROW_LIMIT: usize = 4096;
 
 /// A line of the listing: a variable, or a member or element of one.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Row {
     /// Its path, by which it can be set.
     pub name: String,
