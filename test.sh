@@ -38,6 +38,7 @@ missing() {
 	echo "$needs_files" | while read -r file package; do
 		[ -z "$file" ] || [ -e "$file" ] || echo "$package"
 	done
+	python3 -c 'import jsonschema' 2> /dev/null || echo python3-jsonschema
 }
 
 as_root() {

@@ -36,10 +36,10 @@ pub(crate) fn without_effect(
     if new.is_empty() {
         return Vec::new();
     }
-    let reads = SectionReads::new(object.program());
+    let readers = Readers::new(object, variables);
     let mut notes: Vec<Note> = Vec::new();
     for set in new {
-        let loaded = can_read(object, &reads, variables, &set);
+        let loaded = readers.can_read(set.variable.section_at, set.bytes.clone());
         let is_const = set.variable.is_const && !set.variable.is_volatile;
         let cause = match (is_const && set.changes, loaded) {
             (true, _) => NoEffect::CompilerUsed {
@@ -58,32 +58,47 @@ pub(crate) fn without_effect(
     notes
 }
 
-/// Whether any instruction can read a byte of a value that was set.
-fn can_read(
-    object: &Object,
-    reads: &SectionReads,
-    variables: &Variables<'_>,
-    set: &SetValue<'_>,
-) -> bool {
-    let variable = set.variable;
-    let index = variable.section_at;
-    let Some(by_data) = named_by_data(object, index) else { return true };
-    let mut links = object.links().sections.iter();
-    let section = links.find(|(_, link)| link.index == index).map(|(section, _)| section);
-    let meets = |bytes: &Range<u64>| bytes.start < set.bytes.end && set.bytes.start < bytes.end;
-    if section.is_some_and(|section| reads.of(section).iter().any(|read| meets(&read.accessed))) {
-        return true;
+/// What can read the bytes of read-only sections.
+#[derive(Debug)]
+pub struct Readers<'r> {
+    object: &'r Object,
+    variables: &'r Variables<'r>,
+    reads: SectionReads,
+}
+
+impl<'r> Readers<'r> {
+    /// The readers of an object and its variables.
+    #[must_use]
+    pub fn new(object: &'r Object, variables: &'r Variables<'r>) -> Self {
+        Self { object, variables, reads: SectionReads::new(object.program()) }
     }
-    let bytes = variable.bytes();
-    let holds = |at: u64| variables.holds(index, at);
-    let can_reach = |offset: i64| match u64::try_from(offset) {
-        // Code can name the byte behind a variable for its end.
-        Ok(at) => bytes.contains(&at) || !holds(at),
-        Err(_) => true,
-    };
-    let by_code = section.into_iter().flat_map(|section| reads.strays(section));
-    let mut strays = by_code.chain(by_data.into_iter().map(Some));
-    strays.any(|offset| offset.is_none_or(can_reach))
+
+    /// Whether any instruction can read a byte of a range of a section: not if it is false; it
+    /// can be true of what nothing reads, where an address is not followed.
+    #[must_use]
+    pub fn can_read(&self, index: SectionIndex, wanted: Range<u64>) -> bool {
+        let Some(by_data) = named_by_data(self.object, index) else { return true };
+        let mut links = self.object.links().sections.iter();
+        let section = links.find(|(_, link)| link.index == index).map(|(section, _)| section);
+        let meets = |bytes: &Range<u64>| bytes.start < wanted.end && wanted.start < bytes.end;
+        let mut read = section.into_iter().flat_map(|section| self.reads.of(section));
+        if read.any(|read| meets(&read.accessed)) {
+            return true;
+        }
+        let here = |bytes: &Range<u64>| bytes.start <= wanted.start && wanted.end <= bytes.end;
+        let mut variables = self.variables.iter().filter(|known| known.section_at == index);
+        let bytes = variables.find(|known| here(&known.bytes()));
+        let bytes = bytes.map_or(wanted, |variable| variable.bytes());
+        let holds = |at: u64| self.variables.holds(index, at);
+        let can_reach = |offset: i64| match u64::try_from(offset) {
+            // Code can name the byte behind a variable for its end.
+            Ok(at) => bytes.contains(&at) || !holds(at),
+            Err(_) => true,
+        };
+        let by_code = section.into_iter().flat_map(|section| self.reads.strays(section));
+        let mut strays = by_code.chain(by_data.into_iter().map(Some));
+        strays.any(|offset| offset.is_none_or(can_reach))
+    }
 }
 
 /// The offsets of a section that data holds the addresses of; none if they are not known.

@@ -26,6 +26,7 @@ mod record;
 pub mod report;
 mod seal;
 mod sections;
+pub mod values;
 pub mod variables;
 mod written;
 

@@ -47,7 +47,7 @@ fn source(object: &Object, line: Line) -> Option<SourceLine> {
     let btf = object.btf()?;
     let record = &object.links().lines.get(line)?.record;
     Some(SourceLine {
-        file: btf.str_lossy(record.file_name_off).into_owned(),
+        file: object.source_path(&btf.str_lossy(record.file_name_off)).to_owned(),
         line: record.line(),
         column: record.column(),
         text: btf.str_lossy(record.line_off).trim().to_owned(),

@@ -14,6 +14,8 @@ use crate::passes::entity::{Func, PerEntity};
 use crate::passes::ir::Op;
 use crate::passes::pass::{Level, Limits};
 
+pub use crate::effects::Readers;
+
 /// An instruction that loads from a read-only section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Load {

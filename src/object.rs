@@ -49,6 +49,8 @@ pub struct Object {
     pub(crate) ext: Option<BtfExt>,
     pub(crate) lifted: Lifted,
     file_size: u64,
+    /// The directory that source paths are told from.
+    source_root: String,
 }
 
 impl Object {
@@ -72,7 +74,29 @@ impl Object {
         };
         btf.as_ref().map_or(Ok(()), check_datasecs)?;
         let lifted = lift_with_hints(&elf, btf.as_ref(), ext.as_ref(), hints)?;
-        Ok(Self { elf, btf, ext, lifted, file_size: size as u64 })
+        Ok(Self { elf, btf, ext, lifted, file_size: size as u64, source_root: String::new() })
+    }
+
+    /// Tells the paths of source files that lie in a directory from there, in reports: compilers
+    /// write them as they were given, which is often from the root.
+    #[must_use]
+    pub fn with_source_root(mut self, directory: &str) -> Self {
+        self.source_root = directory.trim_end_matches('/').to_owned();
+        self
+    }
+
+    /// A path of line_info as reports have it.
+    #[must_use]
+    pub fn source_path<'p>(&self, path: &'p str) -> &'p str {
+        let rest = match self.source_root.as_str() {
+            "" => None,
+            root => path.strip_prefix(root).and_then(|rest| rest.strip_prefix('/')),
+        };
+        let mut path = rest.unwrap_or(path);
+        while let Some(rest) = path.strip_prefix("./") {
+            path = rest.trim_start_matches('/');
+        }
+        path
     }
 
     /// The ELF file.

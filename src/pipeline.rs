@@ -62,6 +62,12 @@ pub struct Fold<'o> {
     whole: bool,
     rules: Rules,
     efforts: BTreeMap<String, Effort>,
+    /// Names that the object does not have are left out with a note.
+    ignore_missing: bool,
+    /// The report tells also why what is there is needed.
+    explain: bool,
+    /// What was noted while values were given.
+    told: Vec<Note>,
 }
 
 /// How much of a function is rewritten.
@@ -118,6 +124,9 @@ impl<'o> Fold<'o> {
             whole: false,
             rules: Rules::default(),
             efforts: BTreeMap::new(),
+            ignore_missing: false,
+            explain: false,
+            told: Vec::new(),
         })
     }
 

@@ -157,11 +157,12 @@ fn examples_before_and_after() {
     let scratch = Scratch::new();
     for (example, folds) in FOLDS {
         let object = format!("examples/{example}.bpf.o");
-        let before = text(scratch.sh(&format!("bpfold dump --source {object}")));
+        let before = text(scratch.sh(&format!("bpfold dump --source --stable {object}")));
         snapshots().bind(|| insta::assert_snapshot!(format!("dump_{example}"), before));
         for (name, arguments) in folds {
             let fold = format!("bpfold fold --verify-each {object} {arguments} -o folded.o");
-            let after = text(scratch.sh(&format!("{fold} && bpfold dump --source folded.o")));
+            let after =
+                text(scratch.sh(&format!("{fold} && bpfold dump --source --stable folded.o")));
             let name = format!("dump_{example}_{name}");
             let mut settings = snapshots();
             settings.set_description(format!("fold {arguments}"));

@@ -103,6 +103,8 @@ type Outside = (String, i64, Option<u32>, Option<String>, u32);
 /// The accesses outside of sections that a fold tells.
 fn outside(object: &Object, kind: u32) -> Vec<Outside> {
     let told = warnings(object, "kind", &kind.to_string()).into_iter();
+    // With some kinds, all that the program did is dead.
+    let told = told.filter(|note| !matches!(note, Note::OnlyReturns { .. }));
     told.map(|note| match note {
         Note::OutOfBounds { at, variable, section, offset, size, section_size } => {
             let len = object.elf().section_by_name(&section).unwrap();

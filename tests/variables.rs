@@ -385,7 +385,7 @@ fn errors_say_what_would_be_right() {
         ("plain]", "1"),
         ("enabled", "2"),
         ("mode", "MODE_FSAT"),
-        ("name", "eth0"),
+        ("name", "'eth0'"),
         ("name", "\"seventeen letters\""),
         ("name", "\"open"),
         ("ports", "{1, 2, 3, 4, 5}"),

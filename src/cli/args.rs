@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::budget::Budget;
 use bpfold::passes::pass::PASSES;
 use bpfold::report::Note;
 use bpfold::{CoreMode, TailMap};
@@ -15,23 +16,87 @@ use clap_complete::Shell;
 #[derive(Debug, Parser)]
 #[command(name = "bpfold", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Args {
+    /// When to use colour; `auto`: on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", display_order = 1000)]
+    pub color: ColorWhen,
     #[command(subcommand)]
     pub command: Command,
 }
 
+/// When colour is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl From<ColorWhen> for anstream::ColorChoice {
+    fn from(when: ColorWhen) -> Self {
+        match when {
+            ColorWhen::Auto => Self::Auto,
+            ColorWhen::Always => Self::Always,
+            ColorWhen::Never => Self::Never,
+        }
+    }
+}
+
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 bad input or a fold that failed, 2 wrong usage.";
+
+const VARS_EXAMPLES: &str = "\
+Examples:
+  bpfold vars agent.bpf.o
+  bpfold vars agent.bpf.o 'cfg.*' --depth 1
+  bpfold vars agent.bpf.o --template > agent.values";
+
+const FOLD_EXAMPLES: &str = "\
+Examples:
+  bpfold fold agent.bpf.o -o folded.bpf.o --set cfg.debug=false --freeze 'cfg.feature.*'
+  bpfold fold agent.bpf.o -o folded.bpf.o --values agent.values --deny all
+  bpfold fold agent.bpf.o -o folded.bpf.o --profile small --kernel 6.1 --btf vmlinux
+  bpfold fold agent.bpf.o -o folded.bpf.o --freeze-all -q --max-instructions 'agent=4096'";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  bpfold explain agent.bpf.o --set cfg.debug=false
+  bpfold explain agent.bpf.o --set cfg.debug=false events_perf cfg.transport
+  bpfold explain agent.bpf.o --values agent.values agent.bpf.c:140";
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  bpfold diff agent.bpf.o --set cfg.debug=false
+  bpfold diff agent.bpf.o folded.bpf.o --stat
+  bpfold diff old.bpf.o new.bpf.o --function agent";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  bpfold verify agent.bpf.o --freeze-all --run
+  bpfold verify agent.bpf.o folded.bpf.o --data capture.pcap";
+
+const DUMP_EXAMPLES: &str = "\
+Examples:
+  bpfold dump agent.bpf.o agent --source
+  bpfold dump agent.bpf.o 'handle_*' --stable > handlers.txt
+  bpfold dump agent.bpf.o agent --cfg | dot -Tsvg > agent.svg";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Vars(VarsArgs),
     Fold(Box<FoldArgs>),
+    Explain(Box<ExplainArgs>),
+    Diff(Box<DiffArgs>),
     Dump(DumpArgs),
     Verify(Box<VerifyArgs>),
     #[command(hide = true)]
     Completions(CompletionsArgs),
     #[command(hide = true)]
     Man(ManArgs),
+    #[command(hide = true)]
+    Schema(SchemaArgs),
 }
 
 /// List an object's read-only variables
@@ -39,9 +104,23 @@ pub enum Command {
 /// For each variable its type, section and offset, size, value as stored, and how many
 /// instructions load it; structs and arrays by member.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = VARS_EXAMPLES)]
 pub struct VarsArgs {
     /// The object, `-` for standard input
     pub object: PathBuf,
+    /// The variables and members to list, by name or pattern with `*` and `?`; all without any
+    #[arg(value_name = "NAME|GLOB")]
+    pub names: Vec<String>,
+    /// List also what the compiler made and nobody can set: format strings, literals, constants
+    #[arg(long)]
+    pub all: bool,
+    /// How deep members of members are listed; 0 lists variables only
+    #[arg(long, value_name = "LEVELS")]
+    pub depth: Option<usize>,
+    /// Write a file for --values with each variable that can be set, its stored value, and its
+    /// type in a comment
+    #[arg(long, conflicts_with = "format")]
+    pub template: bool,
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,
@@ -52,35 +131,139 @@ pub struct VarsArgs {
 /// Without --set and --freeze it folds what is final anyway, and says which variables could
 /// be set.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = FOLD_EXAMPLES)]
 pub struct FoldArgs {
     /// The object, `-` for standard input
     pub object: PathBuf,
     /// Where to write the result, `-` for standard output; it can be the object itself
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+    #[command(flatten)]
+    pub options: FoldOptions,
     /// List each decided branch and each folded load in the summary
-    #[arg(short, long)]
+    #[arg(help_heading = "Report", short, long)]
     pub verbose: bool,
+    /// Print no summary, only warnings, to standard error
+    #[arg(help_heading = "Report", short, long, conflicts_with_all = ["verbose", "summary"])]
+    pub quiet: bool,
+    /// How much the summary tells
+    #[arg(
+        help_heading = "Report",
+        long,
+        value_name = "LENGTH",
+        default_value = "normal",
+        conflicts_with = "verbose"
+    )]
+    pub summary: Length,
     /// How to print the summary
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    #[arg(help_heading = "Report", long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,
-    /// Stop after so many steps (a pass that changed a function) and name the last one, to
-    /// find the one that broke a program
-    #[arg(long, value_name = "STEPS")]
-    pub bisect: Option<u64>,
-    /// Print each function after a pass changed it, to standard error
-    #[arg(long, value_name = "PASS", value_parser = pass_names())]
-    pub print_after: Vec<String>,
+    /// Fail, and write no object, if there are more instructions than this after folding: in
+    /// all, or of a program with what it calls. Kernels count an `ldimm64` twice
+    #[arg(help_heading = "Report", long, value_name = "[PROGRAM|GLOB=]NUMBER")]
+    pub max_instructions: Vec<Budget>,
+    /// Also tell warnings and errors in the form that a service shows beside source lines
+    #[arg(help_heading = "Report", long, value_name = "SERVICE")]
+    pub annotations: Option<Annotations>,
+    /// The directory that source paths are told from; the current one without it
+    #[arg(help_heading = "Report", long, value_name = "DIRECTORY")]
+    pub source_root: Option<PathBuf>,
+    /// Fail on warnings of this kind, and write no object; `all` for every kind
+    #[arg(help_heading = "Report", long, value_name = "WARNING", value_parser = warning_names())]
+    pub deny: Vec<String>,
     /// Try several ways to fold each program, and as it was, and keep the one that the running
     /// kernel verifies with the fewest instructions. Needs root, and a build with the cargo
     /// feature `kernel`
-    #[arg(long, value_name = "KERNEL", conflicts_with_all = ["bisect", "print_after"])]
+    #[arg(help_heading = "Target kernel", long, value_name = "KERNEL", conflicts_with_all = ["bisect", "print_after"])]
     pub verify_cost: Option<CostKernel>,
-    /// Fail on warnings of this kind, and write no object; `all` for every kind
-    #[arg(long, value_name = "WARNING", value_parser = warning_names())]
-    pub deny: Vec<String>,
+    #[command(flatten)]
+    pub debug: DebugArgs,
+    /// Stop after so many steps (a pass that changed a function) and name the last one, to
+    /// find the one that broke a program
+    #[arg(help_heading = "Debugging", long, value_name = "STEPS")]
+    pub bisect: Option<u64>,
+    /// Print each function after a pass changed it, to standard error
+    #[arg(help_heading = "Debugging", long, value_name = "PASS", value_parser = pass_names())]
+    pub print_after: Vec<String>,
+}
+
+/// How much a summary tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Length {
+    /// Nothing but warnings, to standard error, as with --quiet
+    None,
+    /// Sizes and warnings
+    Short,
+    /// What was removed and why; long lists are cut short
+    Normal,
+    /// All of it, as with --verbose
+    Full,
+}
+
+/// Who shows warnings beside source lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Annotations {
+    /// GitHub Actions
+    Github,
+}
+
+/// Explain what a fold decides, removes and leaves, and why
+///
+/// Without names: each decided branch in the order of the source with what died with it, each part
+/// that is removed with its reasons, and what open variables and facts of the kernel keep. With
+/// names: why each is removed, or what needs it and which of these could free it, and what becomes
+/// of the loads of a variable. Nothing is written.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXPLAIN_EXAMPLES)]
+pub struct ExplainArgs {
+    /// The object, `-` for standard input
+    pub object: PathBuf,
+    /// Programs, functions, maps, sections, variables and members, or source lines as FILE:LINE
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Show also registers and values as the code has them
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// How to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+    /// The directory that source paths are told from; the current one without it
+    #[arg(long, value_name = "DIRECTORY")]
+    pub source_root: Option<PathBuf>,
     #[command(flatten)]
     pub options: FoldOptions,
+    #[command(flatten)]
+    pub debug: DebugArgs,
+}
+
+/// Show what differs between two objects, or what folding changes in one
+///
+/// Functions are compared by name, with the source lines between; labels are the same where the
+/// code is. With one object it is folded with these options.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = DIFF_EXAMPLES)]
+pub struct DiffArgs {
+    /// The object, `-` for standard input
+    pub object: PathBuf,
+    /// The other object; without it, what folding with these options makes
+    #[arg(value_name = "OTHER", conflicts_with_all = fold_options())]
+    pub other: Option<PathBuf>,
+    /// Compare only these functions
+    #[arg(long = "function", value_name = "NAME")]
+    pub programs: Vec<String>,
+    /// Print only how many instructions each function has and how many lines differ
+    #[arg(long)]
+    pub stat: bool,
+    /// How many lines to show around a difference
+    #[arg(short = 'U', long, value_name = "LINES", default_value = "3")]
+    pub context: usize,
+    /// Leave out the source lines
+    #[arg(long)]
+    pub no_source: bool,
+    #[command(flatten)]
+    pub options: FoldOptions,
+    #[command(flatten)]
+    pub debug: DebugArgs,
 }
 
 /// Which kernel is asked what programs cost.
@@ -107,62 +290,82 @@ fn pass_names() -> PossibleValuesParser {
 }
 
 /// What to fold, and how.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct FoldOptions {
     /// Give a variable, member or element a value: `mode=2`, `cfg.debug=false`,
-    /// `ports[2]=0x50`, `name="eth0"`, `version=KERNEL_VERSION(6,1,0)`, `cfg={.a = 1}`,
-    /// `raw=hex:01020304`
-    #[arg(long, value_name = "NAME=VALUE")]
+    /// `ports[2]=htons(80)`, `name=eth0`, `version=v6.1`, `flags=A|B`, `address=10.0.0.1`,
+    /// `cfg={.a = 1}`, `raw=hex:01020304`. It overrides values of files and profiles
+    #[arg(help_heading = "Values", long, value_name = "NAME=VALUE")]
     pub set: Vec<Setting>,
-    /// Read such values from a file, one a line; lines that begin with # are comments
-    #[arg(long, value_name = "FILE")]
+    /// Read such values from a file: a NAME = VALUE on each line with comments behind #, or TOML,
+    /// or JSON as `bpfold vars --format json` prints it. Later files override earlier ones
+    #[arg(help_heading = "Values", long, value_name = "FILE")]
     pub values: Vec<PathBuf>,
     /// Give a read-only section, `.rodata` if none is named, all of its contents as a loader
     /// holds them, and take them as they are
-    #[arg(long, value_name = "[SECTION=]FILE")]
+    #[arg(help_heading = "Values", long, value_name = "[SECTION=]FILE")]
     pub rodata: Vec<SectionImage>,
-    /// Take variables as they are stored: a name, member, or pattern with `*` and `?`
-    #[arg(long, value_name = "NAME|GLOB")]
+    /// Take values and options from a profile of bpfold.toml, which is looked for in this
+    /// directory and those above
+    #[arg(help_heading = "Values", long, value_name = "NAME")]
+    pub profile: Vec<String>,
+    /// The file with the profiles
+    #[arg(help_heading = "Values", long, value_name = "FILE", requires = "profile")]
+    pub config: Option<PathBuf>,
+    /// Take variables as they are stored: a name, member, or pattern over them with `*` and `?`,
+    /// such as `cfg.*`
+    #[arg(help_heading = "Values", long, value_name = "NAME|GLOB")]
     pub freeze: Vec<String>,
+    /// Leave out values for variables and members that the object does not have, with a note
+    #[arg(help_heading = "Values", long)]
+    pub ignore_missing: bool,
     /// Take all read-only data as it is stored, except what is set
-    #[arg(long)]
+    #[arg(help_heading = "Values", long)]
     pub freeze_all: bool,
+    /// Take the variables as they are stored that the source marks with `bpfold_const` of
+    /// `bpfold.h`
+    #[arg(help_heading = "Values", long)]
+    pub freeze_marked: bool,
+    #[command(flatten)]
+    pub kernel: KernelArgs,
     /// Name the programs that are attached, by name or else by section: all others go, except
     /// those that tail calls reach
-    #[arg(long, value_name = "NAME|GLOB")]
+    #[arg(help_heading = "Programs and maps", long, value_name = "NAME|GLOB")]
     pub entry: Vec<String>,
     /// Drop programs that are neither attached nor tail-called, by name or else by section
-    #[arg(long, value_name = "NAME|GLOB")]
+    #[arg(help_heading = "Programs and maps", long, value_name = "NAME|GLOB")]
     pub drop: Vec<String>,
     /// Keep maps, or sections of data, also when no program uses them any more
-    #[arg(long, value_name = "NAME|GLOB")]
+    #[arg(help_heading = "Programs and maps", long, value_name = "NAME|GLOB")]
     pub keep_map: Vec<String>,
     /// Drop maps also when no program has used them in the first place, or when they are pinned
-    #[arg(long)]
+    #[arg(help_heading = "Programs and maps", long)]
     pub prune_maps: bool,
     /// Keep programs and functions also when nothing enters them any more
-    #[arg(long, value_name = "NAME|GLOB")]
+    #[arg(help_heading = "Programs and maps", long, value_name = "NAME|GLOB")]
     pub keep_func: Vec<String>,
     /// Keep what bindings made from the original object name: every map, program and variable.
     /// Dead maps stay declared, dead programs only return; the summary lists them, so that the
     /// loader can leave out creating and loading them
-    #[arg(long)]
+    #[arg(help_heading = "Programs and maps", long)]
     pub keep_interface: bool,
     /// Keep variables in the symbols and in BTF also when they are folded
-    #[arg(long, value_name = "NAME|GLOB")]
+    #[arg(help_heading = "Programs and maps", long, value_name = "NAME|GLOB")]
     pub keep_var: Vec<String>,
     /// Name a prog array that the loader fills: with the programs of sections that end in a
     /// slot's number, such as `2/7` (all such sections, or those that begin with SECTION/), or
     /// with programs that are named, or whose sections are, each in any slot
-    #[arg(long, value_name = "MAP[=SECTION|NAME|GLOB]")]
+    #[arg(help_heading = "Programs and maps", long, value_name = "MAP[=SECTION|NAME|GLOB]")]
     pub tail_map: Vec<TailMap>,
     /// Fail if the result needs global data, which kernels before 5.2 do not have
-    #[arg(long)]
+    #[arg(help_heading = "Programs and maps", long)]
     pub require_no_globals: bool,
-    /// Take the variables as they are stored that the source marks with `bpfold_const` of
-    /// `bpfold.h`
-    #[arg(long)]
-    pub freeze_marked: bool,
+}
+
+/// To find out what goes wrong.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Debugging")]
+pub struct DebugArgs {
     /// Do not prove that the changed functions do what they did, nor compare the result with what
     /// was proven. What cannot be proven is otherwise left as it was
     #[arg(long)]
@@ -170,12 +373,10 @@ pub struct FoldOptions {
     /// Check the code after every pass
     #[arg(long)]
     pub verify_each: bool,
-    #[command(flatten)]
-    pub kernel: KernelArgs,
 }
 
 /// What is known of the kernel that the object is for. What is not given stays unknown.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Target kernel")]
 pub struct KernelArgs {
     /// Its version, such as 6.1.192, or `host` for the running kernel's
@@ -232,6 +433,7 @@ fn fold_options() -> Vec<Id> {
 /// maps. The original gets the values that the other was folded with. Needs root, and a build
 /// with the cargo feature `kernel`.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = VERIFY_EXAMPLES)]
 pub struct VerifyArgs {
     /// The object
     pub object: PathBuf,
@@ -251,6 +453,8 @@ pub struct VerifyArgs {
     pub format: Format,
     #[command(flatten)]
     pub options: FoldOptions,
+    #[command(flatten)]
+    pub debug: DebugArgs,
 }
 
 /// A value for a variable.
@@ -301,15 +505,20 @@ impl FromStr for SectionImage {
 /// The text is LLVM's BPF assembly with labels in place of offsets and names in place of
 /// relocations.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = DUMP_EXAMPLES)]
 pub struct DumpArgs {
     /// The object, `-` for standard input
     pub object: PathBuf,
-    /// The functions to print, programs or subprograms; all of them without any
-    #[arg(value_name = "PROGRAM")]
+    /// The functions to print, programs or subprograms, by name, pattern or else by section; all of
+    /// them without any
+    #[arg(value_name = "PROGRAM|GLOB")]
     pub programs: Vec<String>,
     /// Show the source lines that the instructions come from
     #[arg(long)]
     pub source: bool,
+    /// Print a form for snapshots in a repository: no offsets, labels by the order of blocks
+    #[arg(long)]
+    pub stable: bool,
     /// Print the control flow graph of each function in Graphviz's DOT language
     #[arg(long)]
     pub cfg: bool,
@@ -320,6 +529,24 @@ pub struct DumpArgs {
 pub struct CompletionsArgs {
     /// The shell
     pub shell: Shell,
+}
+
+/// Print the JSON Schema of what a subcommand prints with --format json
+#[derive(Debug, clap::Args)]
+pub struct SchemaArgs {
+    /// The subcommand
+    pub of: SchemaOf,
+}
+
+/// The subcommands with a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// `bpfold vars`
+    Vars,
+    /// `bpfold fold`
+    Fold,
+    /// `bpfold explain`
+    Explain,
 }
 
 /// Print a man page

@@ -1,47 +1,75 @@
 //! `bpfold dump`: programs as text or as graphs.
 
-use std::cell::RefCell;
-use std::fmt::Write as _;
 use std::io::Write as _;
 
 use bpfold::Object;
-use bpfold::btf::Btf;
 use bpfold::passes::cfg::Cfg;
-use bpfold::passes::entity::{Block, Func, Inst};
-use bpfold::passes::text::{Annotate, Printer};
+use bpfold::passes::entity::Func;
+use bpfold::passes::text::Printer;
+use wildmatch::WildMatch;
 
 use super::args::DumpArgs;
 use super::error::CliError;
 use super::files;
+use super::listing::{self, Comments, Shown};
 
 /// Runs the subcommand.
 pub fn run(args: &DumpArgs) -> Result<(), CliError> {
-    let bytes = files::read(&args.object)?;
-    let object = Object::parse(&bytes).map_err(CliError::object(&args.object))?;
+    let object = files::object(&args.object, None)?;
     let funcs = chosen(&object, args)?;
-    let source = Source { object: &object, btf: object.btf(), last: RefCell::default() };
-    let mut printer = Printer::new(object.program());
-    if args.source {
-        printer = printer.annotate(&source);
-    }
-    let mut text = String::new();
-    // Writing to a string does not fail.
-    if args.cfg {
-        for func in funcs {
-            text.push_str(&dot(&object, &printer, func));
-        }
+    let shown = Shown { source: args.source, offsets: !args.stable, variables: true };
+    let comments = Comments::new(&object, shown);
+    let printer = Printer::new(object.program()).annotate(&comments);
+    let text = if args.cfg {
+        let plain = Printer::new(object.program());
+        funcs.into_iter().map(|func| dot(&object, &plain, func)).collect()
     } else if args.programs.is_empty() {
-        let _ = write!(text, "{printer}");
+        whole(&object, &printer.to_string(), args.stable)
     } else {
-        for (at, func) in funcs.into_iter().enumerate() {
-            let gap = if at == 0 { "" } else { "\n" };
-            let _ = write!(text, "{gap}{}", printer.function(func));
-        }
-    }
+        let functions = funcs.into_iter().map(|func| {
+            with_heading(&object, func, &printer.function(func).to_string(), args.stable)
+        });
+        functions.collect::<Vec<String>>().join("\n")
+    };
     Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
 }
 
-/// The functions that the arguments name, in their order; without names all of them.
+/// All of an object, with what each function is above it.
+fn whole(object: &Object, text: &str, stable: bool) -> String {
+    let mut funcs = object.program().funcs.keys();
+    let mut out = String::new();
+    let mut function = String::new();
+    for line in text.lines() {
+        if !line.starts_with("func ") && function.is_empty() {
+            out.push_str(line);
+            out.push('\n');
+            continue;
+        }
+        function.push_str(line);
+        function.push('\n');
+        if line.starts_with('}') {
+            if let Some(func) = funcs.next() {
+                out.push_str(&with_heading(object, func, &function, stable));
+            }
+            function.clear();
+        }
+    }
+    out
+}
+
+/// A function with what it is above it.
+fn with_heading(object: &Object, func: Func, text: &str, stable: bool) -> String {
+    let heading = listing::describe(object, func);
+    let heading = heading.map(|heading| format!("; {heading}\n")).unwrap_or_default();
+    if !stable {
+        return format!("{heading}{text}");
+    }
+    let items = listing::items(text);
+    format!("{heading}{}", listing::text(&items, &listing::by_order(&items)))
+}
+
+/// The functions that the arguments name, in their order; without names all of them. A name is
+/// that of a function or, if there is none, of a section.
 fn chosen(object: &Object, args: &DumpArgs) -> Result<Vec<Func>, CliError> {
     let all = &object.program().funcs;
     if args.programs.is_empty() {
@@ -49,16 +77,24 @@ fn chosen(object: &Object, args: &DumpArgs) -> Result<Vec<Func>, CliError> {
     }
     let mut funcs = Vec::new();
     for name in &args.programs {
-        let named = all.iter().filter(|(_, func)| func.name == *name).map(|(func, _)| func);
-        let before = funcs.len();
-        funcs.extend(named);
-        if funcs.len() == before {
+        let glob = WildMatch::new(name);
+        let named = all.iter().filter(|(_, func)| func.name == *name || glob.matches(&func.name));
+        let mut named: Vec<Func> = named.map(|(func, _)| func).collect();
+        if named.is_empty() {
+            let section = |func: Func| {
+                let link = object.links().funcs.get(func);
+                link.map(|link| object.elf().section_id(link.section).name).unwrap_or_default()
+            };
+            named.extend(all.keys().filter(|func| glob.matches(&section(*func))));
+        }
+        if named.is_empty() {
             return Err(CliError::NoFunction {
                 path: args.object.clone(),
                 name: name.clone(),
                 known: all.values().map(|func| func.name.clone()).collect(),
             });
         }
+        funcs.extend(named.into_iter().filter(|func| !funcs.contains(func)).collect::<Vec<_>>());
     }
     Ok(funcs)
 }
@@ -67,33 +103,4 @@ fn chosen(object: &Object, args: &DumpArgs) -> Result<Vec<Func>, CliError> {
 fn dot(object: &Object, printer: &Printer<'_>, func: Func) -> String {
     let function = &object.program().funcs[func];
     Cfg::new(function).dot(&function.name, |block| printer.block(func, block).to_string())
-}
-
-/// Shows the source lines of an object's line_info, each once in a row of instructions.
-struct Source<'a> {
-    object: &'a Object,
-    btf: Option<&'a Btf>,
-    /// What was shown last in this block.
-    last: RefCell<String>,
-}
-
-impl Annotate for Source<'_> {
-    fn before_block(&self, _: Func, _: Block) -> Option<String> {
-        self.last.borrow_mut().clear();
-        None
-    }
-
-    fn before_inst(&self, func: Func, inst: Inst) -> Option<String> {
-        let data = self.object.program().funcs.get(func)?.inst(inst);
-        let line = data.line.filter(|_| data.line_starts)?;
-        let (record, btf) = (&self.object.links().lines.get(line)?.record, self.btf?);
-        if record.line() == 0 {
-            return None;
-        }
-        let file = btf.str(record.file_name_off);
-        let file = file.rsplit('/').next().unwrap_or(file);
-        let text = format!("{file}:{}: {}", record.line(), btf.str(record.line_off).trim());
-        let last = self.last.replace(text.clone());
-        (text != last).then_some(text)
-    }
 }

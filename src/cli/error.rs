@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 use bpfold::KernelError;
 
+use super::sniff::{MAX_SIZE, Mistaken};
 use super::table::printable;
 
 /// Why the command failed.
@@ -16,6 +17,24 @@ pub enum CliError {
     /// A file that cannot be read.
     #[error("{}: cannot read: {source}", shown(.path))]
     Read { path: PathBuf, source: io::Error },
+    /// A file that is no object, and is told what it is.
+    #[error("{}: {what}", shown(.path))]
+    Mistaken { path: PathBuf, what: Mistaken },
+    /// A file that is larger than objects are.
+    #[error(
+        "{}: the file has {size} bytes, more than any BPF object ({} MiB at most): it is not read",
+        shown(.path), MAX_SIZE >> 20
+    )]
+    Huge { path: PathBuf, size: u64 },
+    /// An object for a terminal.
+    #[error("standard output is a terminal: the object would garble it, write it to a file")]
+    Terminal,
+    /// A program that the user keeps and drops.
+    #[error("`{name}` is given to --entry and to --drop: give it to one of the two")]
+    EntryAndDrop { name: String },
+    /// Programs that are larger than they may be.
+    #[error("{}: no object is written: {}", shown(.path), .over.join("; "))]
+    Budget { path: PathBuf, over: Vec<String> },
     /// A file that cannot be written.
     #[error("{}: cannot write: {source}", shown(.path))]
     Write { path: PathBuf, source: io::Error },
@@ -31,15 +50,28 @@ pub enum CliError {
     /// A version that is none.
     #[error("--kernel: {0}")]
     KernelVersion(KernelError),
-    /// A values file with a line that is not `NAME=VALUE`.
-    #[error("{}:{line}: {problem}", shown(.path))]
-    ValuesFile { path: PathBuf, line: usize, problem: String },
-    /// A value of a values file that cannot be given.
-    #[error("{}:{line}: {source}", shown(.path))]
-    Value { path: PathBuf, line: usize, source: Box<bpfold::Error> },
+    /// A file of values or profiles that is none.
+    #[error("{}: {problem}", place(.path, .line))]
+    ValuesFile { path: PathBuf, line: Option<usize>, problem: String },
+    /// A value of a file that cannot be given.
+    #[error("{}: {source}", place(.path, .line))]
+    Value { path: PathBuf, line: Option<usize>, source: Box<bpfold::Error> },
+    /// A profile that no file has.
+    #[error("no profile `{name}` in {}, there are {}", shown(.path), .known.join(", "))]
+    NoProfile { path: PathBuf, name: String, known: Vec<String> },
+    /// No file with profiles.
+    #[error("--profile: no bpfold.toml in this directory or one above it")]
+    NoConfig,
     /// Warnings of a kind that the user denies.
     #[error("{}: no object is written: {}", shown(.path), denied_list(.warnings))]
     Denied { path: PathBuf, warnings: Vec<(&'static str, String)> },
+    /// A name that nothing of the object has.
+    #[error(
+        "{}: nothing is called `{name}`: expected a program, function, map, section, read-only \
+         variable or member, or a source line as FILE:LINE",
+        shown(.path)
+    )]
+    NothingCalled { path: PathBuf, name: String },
     /// A function that the object does not have.
     #[error("{}: no program or subprogram `{name}`, there are {}", shown(.path), .known.join(", "))]
     NoFunction { path: PathBuf, name: String, known: Vec<String> },
@@ -82,19 +114,28 @@ impl CliError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             CliError::Read { .. }
+            | CliError::Mistaken { .. }
+            | CliError::Huge { .. }
+            | CliError::Budget { .. }
+            | CliError::NothingCalled { .. }
             | CliError::Write { .. }
             | CliError::Stdout(_)
             | CliError::Object { .. }
             | CliError::Kernel { .. }
             | CliError::ValuesFile { .. }
             | CliError::Value { .. }
+            | CliError::NoProfile { .. }
+            | CliError::NoConfig
             | CliError::Denied { .. }
             | CliError::NoFunction { .. } => ExitCode::from(1),
             #[cfg(not(feature = "kernel"))]
             CliError::NoKernel => ExitCode::from(1),
             #[cfg(feature = "kernel")]
             CliError::Load(_) | CliError::Packets(_) | CliError::Worse { .. } => ExitCode::from(1),
-            CliError::KernelVersion(_) | CliError::NoSubcommand { .. } => ExitCode::from(2),
+            CliError::KernelVersion(_)
+            | CliError::NoSubcommand { .. }
+            | CliError::Terminal
+            | CliError::EntryAndDrop { .. } => ExitCode::from(2),
         }
     }
 
@@ -102,7 +143,9 @@ impl CliError {
     pub fn print(&self) {
         let style = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
         // Nobody is left to tell if standard error cannot be written.
-        let message = printable(&self.to_string());
+        let message = self.to_string();
+        let lines: Vec<String> = message.lines().map(printable).collect();
+        let message = lines.join("\n");
         let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {message}");
     }
 }
@@ -111,6 +154,14 @@ impl CliError {
 fn denied_list(warnings: &[(&'static str, String)]) -> String {
     let texts = warnings.iter().map(|(name, text)| format!("{text} (--deny {name})"));
     texts.collect::<Vec<String>>().join("; ")
+}
+
+/// A line of a file as messages name it.
+pub fn place(path: &Path, line: &Option<usize>) -> String {
+    match line {
+        Some(line) => format!("{}:{line}", shown(path)),
+        None => shown(path),
+    }
 }
 
 /// A path as messages name it.

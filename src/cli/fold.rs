@@ -1,22 +1,35 @@
 //! `bpfold fold`: one object in, one out, and a summary.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bpfold::passes::pass::Step;
 use bpfold::passes::text::Printer;
 use bpfold::{Fold, Object, Report};
 
-use super::args::{ALL_PASSES, ALL_WARNINGS, CostKernel, FoldArgs, FoldOptions, Format, Setting};
+use super::args::{
+    ALL_PASSES, ALL_WARNINGS, Annotations, CostKernel, DebugArgs, FoldArgs, FoldOptions, Format,
+    Length,
+};
 use super::error::CliError;
+use super::profile::Applied;
 use super::table::printable;
-use super::{cost, files, kernel, summary};
+use super::{annotations, budget, cost, files, kernel, profile, summary, values};
 
 /// Runs the subcommand.
 pub fn run(args: &FoldArgs) -> Result<(), CliError> {
-    let bytes = files::read(&args.object)?;
-    let object = Object::parse(&bytes).map_err(CliError::object(&args.object))?;
-    let fold = prepare(&object, &args.object, &args.options)?;
+    let done = fold(args);
+    if let (Err(error), Some(Annotations::Github)) = (&done, args.annotations) {
+        annotations::error(error);
+    }
+    done
+}
+
+fn fold(args: &FoldArgs) -> Result<(), CliError> {
+    let object = files::object(&args.object, args.source_root.as_deref())?;
+    let applied = profile::apply(&args.options)?;
+    let fold = args.debug.apply(prepare(&object, &args.object, &applied)?);
+    let at_fault = kernel::at_fault(&applied.options.kernel, &args.object);
     let folded = match args.verify_cost {
         Some(CostKernel::Host) => cost::cheapest(&fold, &object, &args.object)?,
         None => {
@@ -27,16 +40,26 @@ pub fn run(args: &FoldArgs) -> Result<(), CliError> {
                 false => fold.run(),
             };
             steps.finish();
-            folded.map_err(CliError::object(&args.object))?
+            folded.map_err(at_fault)?
         }
     };
-    check_denied(args, &folded.report)?;
+    if let Some(Annotations::Github) = args.annotations {
+        annotations::notes(&folded.report);
+    }
+    check_denied(args, &applied.deny, &folded.report)?;
+    budget::check(&args.max_instructions, &folded.report, &args.object)?;
     files::write(&args.output, &folded.bytes)?;
+    let length = match args.summary {
+        _ if args.quiet => Length::None,
+        _ if args.verbose => Length::Full,
+        length => length,
+    };
     let text = match args.format {
-        Format::Text => summary::text(&folded.report, args.verbose),
+        Format::Text => summary::text(&folded.report, length),
+        Format::Json if length == Length::None => String::new(),
         Format::Json => files::json(&folded.report),
     };
-    if files::is_stream(&args.output) {
+    if files::is_stream(&args.output) || length == Length::None {
         // The object is out: what happens to standard error is no error.
         let _ = anstream::stderr().lock().write_all(text.as_bytes());
         Ok(())
@@ -46,8 +69,9 @@ pub fn run(args: &FoldArgs) -> Result<(), CliError> {
 }
 
 /// Fails if the report has warnings of a kind that the user denies.
-fn check_denied(args: &FoldArgs, report: &Report) -> Result<(), CliError> {
-    let denied = |name: &str| args.deny.iter().any(|deny| deny == name || deny == ALL_WARNINGS);
+fn check_denied(args: &FoldArgs, also: &[String], report: &Report) -> Result<(), CliError> {
+    let all = args.deny.iter().chain(also);
+    let denied = |name: &str| all.clone().any(|deny| deny == name || deny == ALL_WARNINGS);
     let warnings = report.notes.iter().filter_map(|note| {
         let name = note.warning().filter(|name| denied(name))?;
         Some((name, note.to_string()))
@@ -59,28 +83,30 @@ fn check_denied(args: &FoldArgs, report: &Report) -> Result<(), CliError> {
     }
 }
 
+impl DebugArgs {
+    /// A fold with what these options say.
+    pub fn apply<'o>(&self, fold: Fold<'o>) -> Fold<'o> {
+        fold.verify_each(self.verify_each).check(!self.no_check)
+    }
+}
+
 /// The object of a file with what the options say of it.
 pub fn prepare<'o>(
     object: &'o Object,
     path: &Path,
-    options: &FoldOptions,
+    applied: &Applied,
 ) -> Result<Fold<'o>, CliError> {
     let error = || CliError::object(path);
-    let mut fold = Fold::new(object)
-        .map_err(error())?
-        .verify_each(options.verify_each)
-        .check(!options.no_check);
+    let options = &applied.options;
+    let mut fold = Fold::new(object).map_err(error())?.ignore_missing(options.ignore_missing);
+    for layer in &applied.layers {
+        fold = values::assign(fold, layer)?;
+    }
     for file in &options.values {
-        for (line, setting) in settings(file)? {
-            fold = fold.set(&setting.name, &setting.value).map_err(|source| CliError::Value {
-                path: file.clone(),
-                line,
-                source: Box::new(source),
-            })?;
-        }
+        fold = values::assign(fold, &values::Layer::read(file)?)?;
     }
     for setting in &options.set {
-        fold = fold.set(&setting.name, &setting.value).map_err(error())?;
+        fold = fold.assign(&setting.name, &setting.value, "--set").map_err(error())?;
     }
     for image in &options.rodata {
         let bytes = files::read(&image.path)?;
@@ -91,6 +117,9 @@ pub fn prepare<'o>(
     }
     if options.freeze_all {
         fold = fold.freeze_all();
+    }
+    if let Some(name) = options.entry.iter().find(|entry| options.drop.contains(entry)) {
+        return Err(CliError::EntryAndDrop { name: name.clone() });
     }
     let mut fold = usage(fold, options).map_err(error())?;
     if options.prune_maps {
@@ -129,27 +158,6 @@ fn usage<'o>(mut fold: Fold<'o>, options: &FoldOptions) -> Result<Fold<'o>, bpfo
         fold = fold.tail_map(map.clone())?;
     }
     Ok(fold)
-}
-
-/// The settings in a file with their line numbers, from 1: a `NAME=VALUE` on each line, empty
-/// lines and those that begin with `#` left out.
-fn settings(path: &Path) -> Result<Vec<(usize, Setting)>, CliError> {
-    let bytes = files::read(path)?;
-    let bad =
-        |line, problem: String| CliError::ValuesFile { path: PathBuf::from(path), line, problem };
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let before = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
-        let line = 1 + before.filter(|byte| **byte == b'\n').count();
-        bad(line, "expected UTF-8".to_owned())
-    })?;
-    let lines = text.lines().map(str::trim).enumerate().map(|(at, line)| (at + 1, line));
-    lines
-        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-        .map(|(at, line)| match line.parse() {
-            Ok(setting) => Ok((at, setting)),
-            Err(problem) => Err(bad(at, problem)),
-        })
-        .collect()
 }
 
 /// What passes do, for who wants to see: `--bisect` and `--print-after`.

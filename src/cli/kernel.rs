@@ -46,6 +46,31 @@ pub fn known(args: &KernelArgs) -> Result<Kernel, CliError> {
     Ok(kernel)
 }
 
+/// The error of a fold, about the file that is at fault: types of the kernel are read when they
+/// are asked for.
+pub fn at_fault<'a>(
+    args: &'a KernelArgs,
+    object: &'a Path,
+) -> impl FnOnce(bpfold::Error) -> CliError + 'a {
+    |error| {
+        let (name, source) = match error {
+            bpfold::Error::Kernel(
+                ref source @ (KernelError::Btf { ref name, .. }
+                | KernelError::NoBtf { ref name, .. }),
+            ) => (name.clone(), source.clone()),
+            error => return CliError::object(object)(error),
+        };
+        let of_module = args.btf.iter().skip(1).find(|path| {
+            path.file_name().is_some_and(|file| file.to_string_lossy() == name.as_str())
+        });
+        let path = match args.btf.first().filter(|_| name == "vmlinux").or(of_module) {
+            Some(path) if !is_host(path) => path.clone(),
+            _ => Path::new(HOST_BTF).join(&name),
+        };
+        CliError::Kernel { path, source }
+    }
+}
+
 fn is_host(path: &Path) -> bool {
     path.as_os_str() == "host"
 }

@@ -26,5 +26,8 @@ pub fn man(args: &ManArgs) -> Result<(), CliError> {
     }
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page)?;
+    // The section of examples has another name there.
+    let page = String::from_utf8_lossy(&page);
+    let page = page.replace(".SH EXTRA\nExamples:\n", ".SH EXAMPLES\n.nf\n").into_bytes();
     Ok(io::stdout().lock().write_all(&page)?)
 }

@@ -3,15 +3,24 @@
 use anstyle::Style;
 use bpfold::Report;
 use bpfold::report::{
-    CutReport, DeadReport, FunctionKind, FunctionReport, LessFolded, Location, PartKind,
-    RefusalReport,
+    BranchReport, CutReport, DeadReport, FunctionKind, FunctionReport, LessFolded, LoadReport,
+    Location, Note, PartKind, RefusalReport,
 };
 
+use super::args::Length;
 use super::table::{Align, Table, printable};
 
-/// The summary; with `verbose` each branch and load.
-pub fn text(report: &Report, verbose: bool) -> String {
-    let mut out = Summary { text: String::new() };
+/// The summary.
+pub fn text(report: &Report, length: Length) -> String {
+    let verbose = length == Length::Full;
+    let mut out = Summary { text: String::new(), whole: verbose };
+    if matches!(length, Length::None | Length::Short) {
+        if length == Length::Short {
+            out.sizes(report);
+        }
+        out.notes(report, |note| note.is_warning());
+        return out.text;
+    }
     out.functions(report);
     if verbose {
         out.branches(report);
@@ -27,10 +36,8 @@ pub fn text(report: &Report, verbose: bool) -> String {
     out.cut(report, verbose);
     out.parts(report);
     out.open(report);
-    for note in &report.notes {
-        let kind = if note.is_warning() { "warning" } else { "note" };
-        out.line(&format!("{kind}: {note}"));
-    }
+    // What could not be proven is told above, with what it costs.
+    out.notes(report, |note| !matches!(note, Note::RefusedProof { .. }));
     out.cost(report);
     let (before, after) = (report.size_before, report.size_after);
     let change = match change(before, after).as_str() {
@@ -45,11 +52,51 @@ pub fn text(report: &Report, verbose: bool) -> String {
     out.text
 }
 
+/// How many names of one kind the summary lists.
+const MANY: usize = 12;
+
 struct Summary {
     text: String,
+    /// Lists are not cut short.
+    whole: bool,
 }
 
 impl Summary {
+    fn notes(&mut self, report: &Report, wanted: impl Fn(&Note) -> bool) {
+        for note in report.notes.iter().filter(|note| wanted(note)) {
+            let kind = if note.is_warning() { "warning" } else { "note" };
+            self.line(&format!("{kind}: {note}"));
+        }
+    }
+
+    /// Instructions and bytes, in one line.
+    fn sizes(&mut self, report: &Report) {
+        let (before, after) = (report.instructions_before(), report.instructions_after());
+        let bytes = (report.size_before, report.size_after);
+        let programs = report.functions.iter().filter(|one| one.kind == FunctionKind::Program);
+        let left = programs.clone().filter(|one| one.after != 0).count();
+        self.line(&format!(
+            "instructions: {before} → {after}, programs: {} → {left}, branches decided: {}, maps \
+             removed: {}, file: {} → {} bytes",
+            programs.count(),
+            report.branches.len(),
+            report.dropped.maps.len(),
+            bytes.0,
+            bytes.1,
+        ));
+    }
+
+    /// Names, those beyond many of them counted.
+    fn names(&self, names: &[String]) -> String {
+        match names.len() {
+            len if len > MANY && !self.whole => {
+                let first = names.iter().take(MANY).map(String::as_str).collect::<Vec<_>>();
+                format!("{} and {} more (--verbose)", first.join(", "), len - MANY)
+            }
+            _ => names.join(", "),
+        }
+    }
+
     fn line(&mut self, line: &str) {
         self.text.push_str(&printable(line));
         self.text.push('\n');
@@ -118,16 +165,8 @@ impl Summary {
         }
         self.heading("branches decided");
         for branch in &report.branches {
-            let value = |value: Option<u64>| value.map_or("?".to_owned(), |v| format!("{v:#x}"));
-            let taken = if branch.taken { "always" } else { "never" };
-            let (left, right) = (value(branch.left), value(branch.right));
-            let condition = &branch.condition;
-            let place = &branch.at;
-            if condition.starts_with("gotox") {
-                self.line(&format!("  {place}: {condition} goes where entry {left} leads"));
-                continue;
-            }
-            self.line(&format!("  {place}: {condition} ({left}, {right}) is {taken} taken"));
+            self.line(&format!("  {branch}"));
+            self.line(&format!("    {}", registers(branch)));
         }
     }
 
@@ -137,12 +176,9 @@ impl Summary {
         }
         self.heading("loads folded");
         for load in &report.loads {
-            let what = match &load.variable {
-                Some(variable) => variable.clone(),
-                None => format!("{}+{:#x}", load.section, load.offset),
-            };
-            let place = &load.at;
-            self.line(&format!("  {place}: {what} is {:#x} ({} bytes)", load.value, load.size));
+            let LoadReport { value, size, .. } = load;
+            let instruction = instruction(&load.at);
+            self.line(&format!("  {load}, {value:#x} in {size} bytes, at {instruction}"));
         }
     }
 
@@ -193,11 +229,21 @@ impl Summary {
             dropped.functions.iter().partition(is_program);
         let owned = |names: Vec<&String>| names.into_iter().cloned().collect::<Vec<String>>();
         let (programs, subprograms) = (owned(programs), owned(subprograms));
+        let is_debug = |name: &&String| name.starts_with(".debug_");
+        let (debug, mut sections): (Vec<&String>, Vec<&String>) =
+            dropped.sections.iter().partition(is_debug);
+        let counted = format!("{} sections of DWARF", debug.len());
+        match debug.len() {
+            0 => {}
+            _ if self.whole => sections.extend(debug),
+            _ => sections.push(&counted),
+        }
+        let sections = owned(sections);
         let lists = [
             ("programs", &programs),
             ("subprograms", &subprograms),
             ("maps", &dropped.maps),
-            ("sections", &dropped.sections),
+            ("sections", &sections),
             ("variables", &dropped.variables),
         ];
         let counts = [
@@ -214,7 +260,7 @@ impl Summary {
             .collect();
         let lists = lists.iter().filter(|(_, names)| !names.is_empty());
         let lists: Vec<String> =
-            lists.map(|(what, names)| format!("  {what}: {}", names.join(", "))).collect();
+            lists.map(|(what, names)| format!("  {what}: {}", self.names(names))).collect();
         if counts.is_empty() && lists.is_empty() {
             self.line("dropped: nothing");
             return;
@@ -246,11 +292,25 @@ impl Summary {
         if report.dead.iter().any(|dead| with_reason(&dead)) {
             self.line("no longer needed:");
             let dead = report.dead.iter().filter(with_reason);
-            dead.for_each(|dead| self.line(&format!("  {dead}")));
+            let dead: Vec<String> = dead.map(|dead| dead.to_string()).collect();
+            self.list(&dead);
         }
         if !report.kept.is_empty() {
             self.line("kept, although no code names it:");
-            report.kept.iter().for_each(|kept| self.line(&format!("  {kept}")));
+            let kept: Vec<String> = report.kept.iter().map(|kept| kept.to_string()).collect();
+            self.list(&kept);
+        }
+    }
+
+    /// Lines, those beyond many of them counted.
+    fn list(&mut self, lines: &[String]) {
+        let shown = match self.whole {
+            true => lines.len(),
+            false => lines.len().min(2 * MANY),
+        };
+        lines.iter().take(shown).for_each(|line| self.line(&format!("  {line}")));
+        if lines.len() > shown {
+            self.line(&format!("  and {} more (--verbose)", lines.len() - shown));
         }
     }
 
@@ -270,6 +330,26 @@ impl Summary {
         }
         self.text.push_str(&table.rows_to_text("  "));
     }
+}
+
+/// An instruction without its source line.
+fn instruction(at: &Location) -> String {
+    match at.instruction {
+        Some(instruction) => format!("{}+{instruction}", at.function),
+        None => at.function.clone(),
+    }
+}
+
+/// A decided branch as code: `report+13: r1 == 0 is always taken, the operands are 0x0 and 0x0`.
+pub fn registers(branch: &BranchReport) -> String {
+    let value = |value: Option<u64>| value.map_or("unknown".to_owned(), |v| format!("{v:#x}"));
+    let (left, right) = (value(branch.left), value(branch.right));
+    let (at, condition) = (instruction(&branch.at), &branch.condition);
+    if condition.starts_with("gotox") {
+        return format!("{at}: {condition} goes where entry {left} leads");
+    }
+    let taken = if branch.taken { "always" } else { "never" };
+    format!("{at}: {condition} is {taken} taken, the operands are {left} and {right}")
 }
 
 /// A kind of function, where it is not what its section tells.
@@ -309,7 +389,7 @@ mod tests {
             keeps: vec!["parse".to_owned(), "counts".to_owned()],
         }];
         report.proof = Some(ProofReport { proven: 2, refused });
-        let text = text(&report, false);
+        let text = text(&report, Length::Normal);
         assert!(text.contains("proven: 2 of 3 changed functions\n"), "{text}");
         let lines = "  main stays as it was: the result is not known to be the same: main+7\n    \
                      at the cost of: 12 instructions more, keeps parse, counts\n";

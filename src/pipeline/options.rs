@@ -6,6 +6,7 @@ use super::{Effort, Fold};
 use crate::kernel::core::CoreMode;
 use crate::parts::TailMap;
 use crate::passes::rules::Rules;
+use crate::report::Note;
 use crate::variables::VariableError;
 use crate::{Error, Kernel, prune};
 
@@ -40,6 +41,65 @@ impl Fold<'_> {
         Ok(self)
     }
 
+    /// Gives a value that takes the place of those that were assigned before
+    /// ([`Variables::assign`]); the report warns of it. `origin` says who gives it.
+    ///
+    /// # Errors
+    /// As [`Fold::set`].
+    pub fn assign(mut self, name: &str, value: &str, origin: &str) -> Result<Self, Error> {
+        match self.variables.assign(name, value, origin) {
+            Ok(overridden) => {
+                self.told.extend(overridden.into_iter().map(|earlier| Note::Override {
+                    variable: name.to_owned(),
+                    value: value.to_owned(),
+                    by: origin.to_owned(),
+                    earlier_variable: earlier.path,
+                    earlier_value: earlier.value,
+                    earlier_by: earlier.origin,
+                }));
+                Ok(self)
+            }
+            Err(error) => match self.record.confirm(name, value)? {
+                Some(()) => Ok(self),
+                None if self.is_ignored(&error) => Ok(self.ignored(name, origin)),
+                None => Err(error.into()),
+            },
+        }
+    }
+
+    /// Leaves out values and patterns for variables and members that the object does not have,
+    /// with a note in the report: for one list of values and many objects. It holds for what is
+    /// given afterwards.
+    #[must_use]
+    pub fn ignore_missing(mut self, ignore: bool) -> Self {
+        self.ignore_missing = ignore;
+        self
+    }
+
+    /// Adds to the report why what is still there is needed, and what became of each load of
+    /// read-only data ([`Report::explained`](crate::Report::explained)).
+    #[must_use]
+    pub fn explain(mut self, explain: bool) -> Self {
+        self.explain = explain;
+        self
+    }
+
+    fn is_ignored(&self, error: &VariableError) -> bool {
+        let is_missing = matches!(
+            error,
+            VariableError::Unknown { .. }
+                | VariableError::NoMatch { .. }
+                | VariableError::UnknownMember { .. }
+        );
+        self.ignore_missing && is_missing
+    }
+
+    fn ignored(mut self, name: &str, by: &str) -> Self {
+        let (variable, by) = (name.to_owned(), by.to_owned());
+        self.told.push(Note::Ignored { variable, by });
+        self
+    }
+
     /// Makes what a pattern names final as it is stored ([`Variables::freeze`]).
     ///
     /// # Errors
@@ -52,6 +112,7 @@ impl Fold<'_> {
             {
                 Ok(self)
             }
+            Err(error) if self.is_ignored(&error) => Ok(self.ignored(pattern, "--freeze")),
             Err(error) => Err(error.into()),
         }
     }

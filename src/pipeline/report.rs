@@ -10,15 +10,16 @@ use crate::needs::{self, Property};
 use crate::passes::analysis::calls::CallGraph;
 use crate::passes::cfg::encoded_slots;
 use crate::passes::entity::Func;
-use crate::passes::ir::{Function, Linkage, Program};
-use crate::passes::isa::{Cond, Operand, Reg, Width};
+use crate::passes::ir::{Function, Linkage, Op, Program};
+use crate::passes::isa::{Callee, Cond, Imm64, Operand, Reg, Width};
 use crate::passes::opt::fold::{Event, LoadSource};
 use crate::passes::pass::{FoldLog, Level, Limit};
 use crate::proof::{Proof, Refused};
-use crate::prune::{self, Live, Reasons, Scope};
+use crate::prune::{self, Findings, Live, Reasons, Scope};
 use crate::report::{
-    BranchReport, DeadReport, FunctionKind, FunctionReport, LessFolded, LessReason, LimitKind,
-    LoadReport, Location, Note, OpenVariable, PartKind, ProofReport, RefusalReport, Report,
+    BranchReason, BranchReport, DeadReport, FunctionKind, FunctionReport, LessFolded, LessReason,
+    LimitKind, LoadReport, Location, Note, OpenVariable, PartKind, ProofReport, RefusalReport,
+    Report,
 };
 use crate::sections::BTF;
 use crate::variables::Variables;
@@ -50,12 +51,13 @@ pub(super) fn report(fold: &Fold<'_>, made: &Made<'_>) -> Report {
     report.dropped.instructions = u32::try_from(before.saturating_sub(after)).unwrap_or(u32::MAX);
     report.notes.extend(made.leaving.notes.iter().cloned());
     add_events(&mut report, object, log, variables, lines);
-    add_reasons(
-        &mut report,
-        prune::reasons(scope, live, (program, stubs), log, variables, &made.cut, lines),
-    );
+    let answered = made.resolved.core.answered(object);
+    let findings = Findings { scope, live, program, stubs, log, variables, core: &answered };
+    add_reasons(&mut report, prune::reasons(&findings, &made.cut, lines, fold.explain));
     report.notes.extend(made.missing.iter().cloned());
     add_replaceable(&mut report, object, &made.code.held);
+    report.notes.extend(fold.told.iter().cloned());
+    report.notes.extend(odd_enums(fold));
     report.notes.extend(without_effect(fold));
     report.notes.extend(bounds::outside(object, (program, log), entered, variables, lines));
     if fold.check {
@@ -92,6 +94,7 @@ fn add_events(
                     left,
                     right,
                     taken,
+                    reason: BranchReason::default(),
                 });
             }
             Event::JumpDecided { func, slot, dst, entry } => {
@@ -101,6 +104,7 @@ fn add_events(
                     left: entry,
                     right: None,
                     taken: true,
+                    reason: BranchReason::default(),
                 });
             }
         }
@@ -126,6 +130,11 @@ fn functions(object: &Object, program: &Program) -> Vec<FunctionReport> {
             },
             before: func.original_slots,
             after: slots(func),
+            loaded: reachable(program, id)
+                .into_iter()
+                .filter_map(|id| program.funcs.get(id))
+                .map(slots)
+                .sum(),
         }
     };
     program.funcs.iter().map(function).collect()
@@ -152,7 +161,7 @@ fn open(variables: &Variables<'_>) -> Vec<OpenVariable> {
 
 fn notes(object: &Object, code: &Code) -> Vec<Note> {
     let Code { program, log, too_far, .. } = code;
-    let mut notes = Vec::new();
+    let mut notes = only_returning(object, program);
     let recursive = CallGraph::new(program).calling_themselves();
     let recursive = program.funcs.iter().filter(|(id, _)| recursive[*id]);
     notes.extend(recursive.map(|(_, func)| Note::Recursive { function: func.name.clone() }));
@@ -181,6 +190,62 @@ fn notes(object: &Object, code: &Code) -> Vec<Note> {
     notes
 }
 
+/// Programs that did something and now only return, or are not there at all.
+fn only_returning(object: &Object, program: &Program) -> Vec<Note> {
+    let before = &object.program().funcs;
+    let programs = before.iter().filter(|(_, func)| func.linkage == Linkage::Entry);
+    let programs: Vec<(Func, &Function)> = programs.collect();
+    let is_there = |func: &Function| slots(func) != 0;
+    let left = programs.iter().filter(|(id, _)| program.funcs.get(*id).is_some_and(is_there));
+    if left.count() == 0 && !programs.is_empty() {
+        return vec![Note::NoPrograms { before: programs.len() }];
+    }
+    let returns = |func: &Function| {
+        let quiet = |op: &Op| matches!(op, Op::Mov { .. } | Op::Exit);
+        func.opaque.is_none() && func.insts().all(|(_, inst)| quiet(func.op(inst)))
+    };
+    let emptied = programs.iter().filter(|(id, _)| {
+        let now = program.funcs.get(*id).filter(|now| is_there(now));
+        now.is_some_and(returns) && acts(object.program(), *id)
+    });
+    emptied.map(|(_, old)| Note::OnlyReturns { program: old.name.clone() }).collect()
+}
+
+/// Whether a function, or one that it calls, calls into the kernel or writes to what is not its
+/// frame.
+fn acts(program: &Program, func: Func) -> bool {
+    let acts = |op: &Op| match op {
+        Op::Call(Callee::Func(_)) => false,
+        Op::Call(_) | Op::Atomic { .. } | Op::StoreRelease { .. } => true,
+        Op::Store { base, .. } => *base != Reg::FP,
+        _ => false,
+    };
+    let funcs = reachable(program, func).into_iter().filter_map(|id| program.funcs.get(id));
+    let mut ops = funcs.flat_map(|func| func.insts().map(|(_, inst)| func.op(inst)));
+    ops.any(acts)
+}
+
+/// A function with those that it calls or passes on, directly or not: what the kernel gets as one
+/// program.
+fn reachable(program: &Program, func: Func) -> BTreeSet<Func> {
+    let mut seen = BTreeSet::from([func]);
+    let mut work = vec![func];
+    while let Some(func) = work.pop() {
+        let Some(function) = program.funcs.get(func) else { continue };
+        for (_, inst) in function.insts() {
+            let named = match function.op(inst) {
+                Op::Call(Callee::Func(named)) => *named,
+                Op::LdImm64 { imm: Imm64::Func(named), .. } => *named,
+                _ => continue,
+            };
+            if seen.insert(named) {
+                work.push(named);
+            }
+        }
+    }
+    seen
+}
+
 fn load(
     object: &Object,
     variables: &Variables<'_>,
@@ -199,17 +264,26 @@ fn load(
         }
     };
     let section = section.unwrap_or_default();
-    let variable = match source {
+    let (variable, text, by) = match source {
         LoadSource::Section { section, offset } => {
             let index = object.links().sections.get(section).map(|link| link.index);
             let start = u64::try_from(offset).ok();
-            index.zip(start).and_then(|(index, start)| {
-                variables.describe(index, start..start.saturating_add(u64::from(size)))
-            })
+            let bytes = start.map(|start| start..start.saturating_add(u64::from(size)));
+            match index.zip(bytes) {
+                Some((index, bytes)) => {
+                    let by = variables.origin(index, bytes.clone());
+                    let variable = variables.describe(index, bytes);
+                    let value = variable.as_ref().and_then(|path| variables.value(path).ok());
+                    (variable, value.map(|value| value.to_string()), by)
+                }
+                None => (None, None, String::new()),
+            }
         }
-        LoadSource::Extern { .. } => Some(section.clone()),
+        LoadSource::Extern { .. } => {
+            (Some(section.clone()), Some(value.to_string()), "the kernel".to_owned())
+        }
     };
-    LoadReport { at, section, offset, size, value, variable }
+    LoadReport { at, section, offset, size, value, variable, text, by }
 }
 
 /// Adds why parts of the object went or stayed.
@@ -219,6 +293,10 @@ fn add_reasons(report: &mut Report, reasons: Reasons) {
     report.dead = reasons.dead;
     report.cut = reasons.cut;
     report.kept = reasons.kept;
+    for (branch, reason) in report.branches.iter_mut().zip(reasons.branches) {
+        branch.reason = reason;
+    }
+    report.explained = reasons.explained;
     report.notes.extend(reasons.notes);
 }
 
@@ -260,6 +338,11 @@ fn add_proof(
     report
         .notes
         .retain(|note| !matches!(note, Note::FoldedLess { function, .. } if is_refused(function)));
+    report.notes.extend(refused.iter().map(|refusal| Note::RefusedProof {
+        function: refusal.function.clone(),
+        at: refusal.at.clone(),
+        reason: refusal.reason.clone(),
+    }));
     report.proof = Some(ProofReport { proven: proof.proven, refused });
 }
 
@@ -277,6 +360,21 @@ fn add_replaceable(report: &mut Report, object: &Object, held: &[(Func, Property
         function: name(*func),
         property: property.text(),
     }));
+}
+
+/// Notes of numbers that are no values of their enums.
+fn odd_enums(fold: &Fold<'_>) -> Vec<Note> {
+    let earlier = |path: &str| fold.record.values.iter().any(|known| known.name == path);
+    let new = fold.variables.set_values().filter(|set| !earlier(set.path));
+    new.flat_map(|set| {
+        set.odd.iter().map(move |odd| Note::EnumRange {
+            variable: set.path.to_owned(),
+            type_name: odd.type_name.clone(),
+            value: odd.value.clone(),
+            known: odd.known.clone(),
+        })
+    })
+    .collect()
 }
 
 /// Notes of values that change nothing. Those of an earlier fold have done so already.

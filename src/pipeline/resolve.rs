@@ -7,7 +7,7 @@ use crate::kernel::core::{self, Applied, CoreMode};
 use crate::kernel::{self, Resolved as Facts};
 use crate::lift::Links;
 use crate::passes::ir::Program;
-use crate::prune::{DataSections, Scope};
+use crate::prune::{self, DataSections, Scope};
 use crate::variables::Variables;
 
 /// What is known before folding.
@@ -30,6 +30,7 @@ pub(super) struct Resolved<'f> {
 pub(super) fn resolve<'f>(fold: &'f Fold<'_>) -> Result<Resolved<'f>, Error> {
     check_record(fold)?;
     let object = fold.object;
+    prune::check_entries(object, &fold.prune)?;
     let facts = kernel::resolve(object, &fold.kernel)?;
     let scope = Scope::new(object, &fold.prune, &sections(fold));
     let mut program = object.program().clone();

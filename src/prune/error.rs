@@ -45,6 +45,16 @@ pub enum PruneError {
         /// What holds it.
         holder: String,
     },
+    /// A program is named as one that is attached and as one to drop.
+    #[error("`{program}` is named by --entry {entry} and by --drop {drop}: give one of the two")]
+    EntryAndDrop {
+        /// The program.
+        program: String,
+        /// The pattern that keeps it.
+        entry: String,
+        /// The pattern that drops it.
+        drop: String,
+    },
     /// Data sections are left.
     #[error("global data is left:\n{}", places.join("\n"))]
     Globals {

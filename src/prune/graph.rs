@@ -166,6 +166,16 @@ impl Graph {
         reached
     }
 
+    /// What a node needs directly, and how, in order.
+    pub fn needs(&self, node: Node) -> Vec<(Node, Need)> {
+        let Some(&index) = self.nodes.get(&node) else { return Vec::new() };
+        let edges = self.graph.edges_directed(index, Direction::Outgoing);
+        let mut needed: Vec<(Node, Need)> =
+            edges.map(|edge| (self.graph[edge.target()], *edge.weight())).collect();
+        needed.sort_by_key(|(node, _)| *node);
+        needed
+    }
+
     /// What needs a node directly, and how, in order.
     pub fn users(&self, node: Node) -> Vec<(Node, Need)> {
         let Some(&index) = self.nodes.get(&node) else { return Vec::new() };

@@ -13,12 +13,14 @@
 mod constants;
 mod cut;
 mod error;
+mod explain;
 mod globals;
 mod graph;
 mod interface;
 mod options;
 mod reason;
 mod remove;
+mod slice;
 mod spans;
 mod tables;
 mod tail;
@@ -40,8 +42,10 @@ pub use error::PruneError;
 pub(crate) use globals::check_globals;
 use graph::Graph;
 pub(crate) use interface::make_stubs;
-pub(crate) use options::{PruneOptions, check_function, check_map, check_program, check_tail_map};
-pub(crate) use reason::{Reasons, reasons};
+pub(crate) use options::{
+    PruneOptions, check_entries, check_function, check_map, check_program, check_tail_map,
+};
+pub(crate) use reason::{Findings, Reasons, reasons};
 pub(crate) use remove::{lifted_without, remove};
 pub(crate) use tables::drop_tables;
 use tail::{TailCall, tail_calls};

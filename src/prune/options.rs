@@ -50,6 +50,30 @@ pub(crate) fn check_program(object: &Object, pattern: &str) -> Result<(), PruneE
     Err(PruneError::NoProgram { pattern: pattern.to_owned(), known: names(object, is_program) })
 }
 
+/// No program is to be kept and to be dropped. A pattern over several entries less one that is
+/// dropped by its name is no contradiction.
+///
+/// # Errors
+/// One is.
+pub(crate) fn check_entries(object: &Object, options: &PruneOptions) -> Result<(), PruneError> {
+    let is_pattern = |text: &str| text.contains(['*', '?']);
+    for drop in &options.drops {
+        let dropped = programs(object, drop);
+        let entries = options.entries.iter();
+        for entry in entries.filter(|entry| is_pattern(drop) || !is_pattern(entry)) {
+            let both = programs(object, entry).into_iter().find(|func| dropped.contains(func));
+            if let Some(func) = both {
+                return Err(PruneError::EntryAndDrop {
+                    program: object.program().funcs[func].name.clone(),
+                    entry: entry.clone(),
+                    drop: drop.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The functions that a pattern names.
 ///
 /// # Errors

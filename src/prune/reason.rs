@@ -7,22 +7,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use bpfold_passes::cfg::Cfg;
 use bpfold_passes::entity::{Block, Func};
 use bpfold_passes::ir::{Function, Op, Program};
-use bpfold_passes::isa::{Operand, Reg, RegSet, Size};
+use bpfold_passes::isa::{Callee, Imm64, Operand, Reg, RegSet};
 use bpfold_passes::opt::fold::{Event, LoadSource};
 use bpfold_passes::pass::FoldLog;
 
 use super::constants::{Constant, CutSection};
 use super::graph::{Need, named};
+use super::slice::{Start, reached, reached_from, slice};
 use super::tail::{is_tail_call, open_tail_calls};
 use super::{Live, Scope};
+use crate::kernel::core::Answered;
 use crate::lines::Lines;
 use crate::parts::{Node, all_programs, is_data_map};
 use crate::report::{
-    Bytes, Cause, ConstantReport, CutReport, DeadReport, KeepReason, KeptReport, Location, Note,
-    PartKind,
+    Asked, BranchReason, Bytes, Cause, Condition, ConditionKind, ConstantReport, CutReport,
+    DeadReport, Explained, KeepReason, KeptReport, Location, Note, PartKind,
 };
 use crate::variables::Variables;
 
@@ -35,22 +36,38 @@ pub(crate) struct Reasons {
     pub cut: Vec<CutReport>,
     pub kept: Vec<KeptReport>,
     pub notes: Vec<Note>,
+    /// Of each decided branch, in the order of the events.
+    pub branches: Vec<BranchReason>,
+    /// What was asked for with `explain`.
+    pub explained: Option<Explained>,
 }
 
-/// Finds the reasons. `program` is the code after folding.
+/// What the reasons are found in.
+pub(crate) struct Findings<'a> {
+    pub scope: &'a Scope<'a>,
+    pub live: &'a Live,
+    /// The code after folding.
+    pub program: &'a Program,
+    /// The programs in it that only return, since they are entered no more.
+    pub stubs: &'a BTreeSet<Func>,
+    pub log: &'a FoldLog,
+    pub variables: &'a Variables<'a>,
+    /// The answers of CO-RE relocations.
+    pub core: &'a Answered,
+}
+
+/// Finds the reasons; with `explain` also those of what is still there.
 pub(crate) fn reasons(
-    scope: &Scope<'_>,
-    live: &Live,
-    (program, stubs): (&Program, &BTreeSet<Func>),
-    log: &FoldLog,
-    variables: &Variables<'_>,
+    findings: &Findings<'_>,
     cut: &[CutSection],
     lines: &mut Lines<'_>,
+    explain: bool,
 ) -> Reasons {
-    let lines = &mut |func, slot| lines.location(func, slot);
+    let Findings { scope, live, program, stubs, log, .. } = *findings;
     let insts = scope.object.program().funcs.values().map(|func| func.inst_bound() as u64);
-    let budget = (BUDGET.0 * insts.sum::<u64>()).min(BUDGET.1);
-    let mut finder = Finder { scope, live, log, variables, lines, budget };
+    let insts = insts.sum::<u64>();
+    let budget = (BUDGET.0 * insts).min(BUDGET.1);
+    let mut finder = Finder::new(findings, lines, budget);
     let empty = |func: &Function| func.opaque.is_none() && func.layout().is_empty();
     let gone = program.funcs.iter().zip(scope.object.program().funcs.values());
     let gone = gone.filter(|((_, after), before)| empty(after) && !empty(before));
@@ -65,13 +82,19 @@ pub(crate) fn reasons(
     let mut notes = finder.empty_slots();
     let entered_no_more = gone.union(stubs).copied().collect();
     notes.extend(dropped_targets(scope, program, log, &entered_no_more));
+    finder.budget = (BRANCH_BUDGET.0 * insts).min(BRANCH_BUDGET.1);
+    let branches = finder.branches();
+    let explained = explain.then(|| {
+        finder.budget = EXPLAIN_BUDGET;
+        finder.explain()
+    });
     let stubs = stubs.iter().map(|stub| KeptReport {
         name: scope.name(Node::Func(*stub)),
         kind: PartKind::Program,
         reason: KeepReason::Interface,
     });
     let kept = stubs.chain(kept(scope, live)).collect();
-    Reasons { dead, cut, kept, notes }
+    Reasons { dead, cut, kept, notes, branches, explained }
 }
 
 /// The programs that go since others are named as entries, while a tail call that can run uses a
@@ -157,7 +180,7 @@ fn section<'s>(scope: &Scope<'s>, node: Node) -> Option<&'s crate::elf::Section>
     }
 }
 
-fn kind(scope: &Scope<'_>, node: Node) -> PartKind {
+pub(super) fn kind(scope: &Scope<'_>, node: Node) -> PartKind {
     match node {
         Node::Func(func) => match scope.object.program().funcs[func].linkage {
             bpfold_passes::ir::Linkage::Entry => PartKind::Program,
@@ -176,16 +199,70 @@ fn kind(scope: &Scope<'_>, node: Node) -> PartKind {
 /// in the report.
 const BUDGET: (u64, u64) = (1 << 10, 1 << 24);
 
-struct Finder<'a> {
-    scope: &'a Scope<'a>,
-    live: &'a Live,
-    log: &'a FoldLog,
-    variables: &'a Variables<'a>,
-    lines: &'a mut dyn FnMut(Func, Option<u32>) -> Location,
-    budget: u64,
+/// The same for what branches were decided by.
+const BRANCH_BUDGET: (u64, u64) = (1 << 9, 1 << 23);
+
+/// The same for what is asked for with `explain`.
+const EXPLAIN_BUDGET: u64 = 1 << 26;
+
+/// Through how many calls a condition is followed.
+pub(super) const MAX_CALLS: u32 = 3;
+
+pub(super) struct Finder<'a, 'l> {
+    pub(super) scope: &'a Scope<'a>,
+    pub(super) live: &'a Live,
+    pub(super) program: &'a Program,
+    pub(super) log: &'a FoldLog,
+    pub(super) variables: &'a Variables<'a>,
+    pub(super) core: &'a Answered,
+    pub(super) lines: &'a mut Lines<'l>,
+    /// The events of folded loads by function and slot.
+    pub(super) folded: BTreeMap<(Func, u32), Vec<Event>>,
+    /// The edges that are never taken, by function.
+    cuts: BTreeMap<Func, Vec<Decided>>,
+    pub(super) budget: u64,
 }
 
-impl Finder<'_> {
+impl<'a, 'l> Finder<'a, 'l> {
+    fn new(findings: &Findings<'a>, lines: &'a mut Lines<'l>, budget: u64) -> Self {
+        let Findings { scope, live, program, log, variables, core, .. } = *findings;
+        let mut folded: BTreeMap<(Func, u32), Vec<Event>> = BTreeMap::new();
+        let mut with_branches = BTreeSet::new();
+        for event in &log.events {
+            match event {
+                Event::LoadFolded { func, slot: Some(slot), .. } => {
+                    folded.entry((*func, *slot)).or_default().push(*event);
+                }
+                Event::LoadFolded { .. } => {}
+                Event::BranchDecided { func, .. } | Event::JumpDecided { func, .. } => {
+                    with_branches.insert(*func);
+                }
+            }
+        }
+        let funcs = &scope.object.program().funcs;
+        let cuts = with_branches.into_iter().filter_map(|func| {
+            let function = funcs.get(func)?;
+            Some((func, decided(function, func, log)))
+        });
+        let cuts = cuts.collect();
+        Finder { scope, live, program, log, variables, core, lines, folded, cuts, budget }
+    }
+
+    /// The edges of a function that are never taken.
+    pub(super) fn cut_edges(&self, func: Func) -> Vec<(Block, Block)> {
+        self.cuts.get(&func).into_iter().flatten().map(|branch| branch.edge).collect()
+    }
+
+    pub(super) fn decided_in(&self, func: Func) -> &[Decided] {
+        self.cuts.get(&func).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn location(&mut self, func: Func, slot: Option<u32>) -> Location {
+        self.lines.location(func, slot)
+    }
+}
+
+impl Finder<'_, '_> {
     fn dead(&mut self, node: Node) -> DeadReport {
         let users = self.scope.graph.users(node);
         let users =
@@ -197,11 +274,25 @@ impl Finder<'_> {
             kind: kind(self.scope, node),
             last_used_by,
             cause,
+            asked: self.asked(node),
         }
     }
 
+    /// The option by which the user removes a program.
+    fn asked(&self, node: Node) -> Option<Asked> {
+        let Scope { object, options, .. } = self.scope;
+        let Node::Func(func) = node else { return None };
+        if !object.links().is_program(object.program(), func) {
+            return None;
+        }
+        if all_programs(object, &options.drops).contains(&func) {
+            return Some(Asked::Drop);
+        }
+        (!options.entries.is_empty()).then_some(Asked::Entry)
+    }
+
     /// None if there is no more to spend.
-    fn spend(&mut self, steps: usize) -> Option<()> {
+    pub(super) fn spend(&mut self, steps: usize) -> Option<()> {
         self.budget = self.budget.checked_sub(u64::try_from(steps).ok()?)?;
         Some(())
     }
@@ -275,17 +366,9 @@ impl Finder<'_> {
     /// The branches of a live function that keep it from some of its blocks.
     fn cause_from(&mut self, func: Func, uses: Uses) -> Option<Cause> {
         let function = self.scope.object.program().funcs.get(func)?;
-        let is_here = |event: &&Event| match event {
-            Event::BranchDecided { func: at, .. } | Event::JumpDecided { func: at, .. } => {
-                *at == func
-            }
-            Event::LoadFolded { .. } => false,
-        };
-        self.spend(self.log.events.len())?;
-        let branches = self.log.events.iter().filter(is_here).count();
-        let blocks = function.layout().len();
+        let decided = self.decided_in(func).to_vec();
+        let (branches, blocks) = (decided.len(), function.layout().len());
         self.spend((1 + branches) * (blocks + branches))?;
-        let decided = decided(function, func, self.log);
         let keeps = |cut: &[(Block, Block)]| {
             let reached = reached(function, cut);
             uses.iter().all(|&(from, to)| match from {
@@ -312,17 +395,27 @@ impl Finder<'_> {
         };
         let mut conditions: Vec<String> = Vec::new();
         for branch in &branches {
-            for condition in self.conditions(func, function, branch, &all) {
+            let mut all = self.conditions(func, branch);
+            let is_variable = |condition: &Condition| condition.kind == ConditionKind::Variable;
+            if all.iter().any(is_variable) {
+                all.retain(is_variable);
+            }
+            for condition in all {
+                let Condition { name, value, .. } = condition;
+                let condition = match value {
+                    Some(value) => format!("{name} = {value}"),
+                    None => name,
+                };
                 if !conditions.contains(&condition) {
                     conditions.push(condition);
                 }
             }
         }
         let first = branches.first()?;
-        Some(Cause { at: (self.lines)(func, Some(first.slot)), conditions })
+        Some(Cause { at: self.lines.location(func, Some(first.slot)), conditions })
     }
 
-    fn uses(&self, func: Func, dead: Node, need: Need) -> Uses {
+    pub(super) fn uses(&self, func: Func, dead: Node, need: Need) -> Uses {
         let Scope { object, maps, .. } = self.scope;
         let function = &object.program().funcs[func];
         let mut blocks = BTreeSet::new();
@@ -381,43 +474,199 @@ impl Finder<'_> {
         })
     }
 
-    /// `variable = value` for each load that a branch was decided by.
-    fn conditions(
+    /// What a branch was decided by.
+    pub(super) fn conditions(&mut self, func: Func, branch: &Decided) -> Vec<Condition> {
+        let mut found = Vec::new();
+        let Some(function) = self.scope.object.program().funcs.get(func) else { return found };
+        let block = branch.edge.0;
+        let Some(inst) = function.terminator(block) else { return found };
+        let start = Start { block, before: function.block(block).insts.len() };
+        let text = self.location(func, Some(branch.slot)).source.map(|source| source.text);
+        let text = text.unwrap_or_default();
+        let regs = function.op(inst).uses();
+        self.add_conditions(func, start, regs, &text, MAX_CALLS, &mut found);
+        found
+    }
+
+    /// What registers come from at a place, through calls.
+    fn add_conditions(
         &mut self,
         func: Func,
-        function: &Function,
-        branch: &Decided,
-        cut: &[(Block, Block)],
-    ) -> Vec<String> {
-        let mut found = Vec::new();
-        let mut spend = |steps| self.spend(steps);
-        let Some(slots) = slice(function, branch.edge.0, cut, &mut spend) else { return found };
-        if self.spend(self.log.events.len()).is_none() {
-            return found;
+        start: Start,
+        regs: RegSet,
+        text: &str,
+        calls: u32,
+        found: &mut Vec<Condition>,
+    ) -> Option<()> {
+        let function = self.scope.object.program().funcs.get(func)?;
+        let cut = self.cut_edges(func);
+        let slice = slice(function, start, regs, &cut, &mut |steps| self.spend(steps))?;
+        let mut add = |condition: Condition| {
+            if !found.contains(&condition) {
+                found.push(condition);
+            }
+        };
+        for &slot in &slice.slots {
+            for event in self.folded.get(&(func, slot)).cloned().unwrap_or_default() {
+                self.of_load(&event, text).into_iter().for_each(&mut add);
+            }
+            if let Some(answer) = self.core.get(&(func, slot)) {
+                add(Condition {
+                    kind: ConditionKind::Core,
+                    name: answer.0.clone(),
+                    value: Some(answer.1.to_string()),
+                    by: "--btf".to_owned(),
+                });
+            }
         }
-        for event in &self.log.events {
-            if let Event::LoadFolded { func: at, slot: Some(slot), source, size, value } = event
-                && *at == func
-                && slots.contains(slot)
-                && let LoadSource::Section { section, offset } = source
-                && let Some(link) = self.scope.object.links().sections.get(*section)
-                && let Some(section) = self.scope.object.program().sections.get(*section)
-                && let Ok(start) = u64::try_from(*offset)
-            {
-                let bytes = start..start.saturating_add(u64::from(size.bytes()));
-                let text = match self.variables.describe(link.index, bytes) {
-                    Some(path) => {
-                        let value = self.variables.value(&path).map(|value| value.to_string());
-                        format!("{path} = {}", value.unwrap_or_else(|_| format!("{:#x}", 0)))
+        self.spend(function.inst_bound())?;
+        let symbols = function.insts().filter_map(|(_, inst)| {
+            let data = function.inst(inst);
+            let Op::LdImm64 { imm: Imm64::Extern(ext), .. } = data.op else { return None };
+            data.origin.filter(|slot| slice.slots.contains(slot)).map(|_| ext)
+        });
+        for ext in symbols {
+            let name = self.scope.object.program().externs.get(ext).map(|ext| ext.name.clone());
+            let name = name.unwrap_or_default();
+            // An option of `.kconfig` is told by its load.
+            if !found.iter().any(|known| known.name == name) {
+                let (kind, by) = (ConditionKind::KernelSymbol, String::new());
+                found.push(Condition { kind, name, value: None, by });
+            }
+        }
+        if calls == 0 {
+            return Some(());
+        }
+        for callee in slice.callees {
+            let known = found.len();
+            self.of_result(callee, text, calls - 1, found);
+            if found.len() == known {
+                let name = format!("what {} returns", self.scope.name(Node::Func(callee)));
+                let kind = ConditionKind::Result;
+                found.push(Condition { kind, name, value: None, by: String::new() });
+            }
+        }
+        for reg in slice.arguments.iter() {
+            let known = found.len();
+            self.of_argument(func, reg, text, calls - 1, found);
+            let is_static = function.linkage == bpfold_passes::ir::Linkage::Static;
+            if found.len() == known && is_static {
+                let name = self.scope.name(Node::Func(func));
+                let name = format!("argument {} of {name}", reg.number());
+                let kind = ConditionKind::Argument;
+                found.push(Condition { kind, name, value: None, by: String::new() });
+            }
+        }
+        Some(())
+    }
+
+    /// What a static function returns comes from.
+    fn of_result(
+        &mut self,
+        callee: Func,
+        text: &str,
+        calls: u32,
+        found: &mut Vec<Condition>,
+    ) -> Option<()> {
+        for (start, regs) in self.results(callee) {
+            self.add_conditions(callee, start, regs, text, calls, found)?;
+        }
+        Some(())
+    }
+
+    /// Where a function returns its result, and the register that holds it.
+    pub(super) fn results(&self, callee: Func) -> Vec<(Start, RegSet)> {
+        let Some(function) = self.scope.object.program().funcs.get(callee) else {
+            return Vec::new();
+        };
+        let reached = reached(function, &self.cut_edges(callee));
+        let exits = reached.into_iter().filter(|block| {
+            let inst = function.terminator(*block);
+            inst.is_some_and(|inst| matches!(function.op(inst), Op::Exit))
+        });
+        let start = |block| Start { block, before: function.block(block).insts.len() };
+        exits.map(|block| (start(block), RegSet::of(Reg::R0))).collect()
+    }
+
+    /// The calls of a static function by code that can run; none of one that others can call.
+    pub(super) fn calls_of(&mut self, func: Func) -> Option<Vec<(Func, Start)>> {
+        let funcs = &self.scope.object.program().funcs;
+        let mut found = Vec::new();
+        if funcs.get(func)?.linkage != bpfold_passes::ir::Linkage::Static {
+            return Some(found);
+        }
+        for (caller, function) in funcs.iter() {
+            self.spend(function.inst_bound())?;
+            if !self.live.nodes.contains(&Node::Func(caller)) {
+                continue;
+            }
+            for &block in function.layout() {
+                for (before, &inst) in function.block(block).insts.iter().enumerate() {
+                    if matches!(function.op(inst), Op::Call(Callee::Func(to)) if *to == func) {
+                        found.push((caller, Start { block, before }));
                     }
-                    None => format!("{}+{offset:#x} = {value:#x}", section.name),
-                };
-                if !found.contains(&text) {
-                    found.push(text);
                 }
             }
         }
-        found
+        Some(found)
+    }
+
+    /// What an argument of a static function comes from, in all calls.
+    fn of_argument(
+        &mut self,
+        func: Func,
+        reg: Reg,
+        text: &str,
+        calls: u32,
+        found: &mut Vec<Condition>,
+    ) -> Option<()> {
+        for (caller, start) in self.calls_of(func)? {
+            let regs = RegSet::of(reg);
+            self.add_conditions(caller, start, regs, text, calls, found)?;
+        }
+        Some(())
+    }
+
+    /// The variables of a folded load. Where it reads several members, those that the source
+    /// names.
+    fn of_load(&mut self, event: &Event, text: &str) -> Vec<Condition> {
+        let Event::LoadFolded { source, size, value, .. } = *event else { return Vec::new() };
+        let program = self.scope.object.program();
+        let (section, offset) = match source {
+            LoadSource::Section { section, offset } => (section, offset),
+            LoadSource::Extern { ext, .. } => {
+                let name = program.externs.get(ext).map(|ext| ext.name.clone());
+                let name = name.unwrap_or_default();
+                let by = match name.starts_with("CONFIG_") {
+                    true => "--kconfig",
+                    false => "--kernel",
+                };
+                return vec![Condition {
+                    kind: ConditionKind::KernelOption,
+                    name,
+                    value: Some(value.to_string()),
+                    by: by.to_owned(),
+                }];
+            }
+        };
+        let Some(link) = self.scope.object.links().sections.get(section) else {
+            return Vec::new();
+        };
+        let Ok(start) = u64::try_from(offset) else { return Vec::new() };
+        let bytes = start..start.saturating_add(u64::from(size.bytes()));
+        let by = self.variables.origin(link.index, bytes.clone());
+        let named = self.variables.named_in(link.index, bytes, text);
+        let kind = ConditionKind::Variable;
+        let condition =
+            |(name, value)| Condition { kind, name, value: Some(value), by: by.clone() };
+        match named.is_empty() {
+            false => named.into_iter().map(condition).collect(),
+            true => {
+                let section = program.sections.get(section);
+                let section = section.map(|section| section.name.clone()).unwrap_or_default();
+                vec![condition((format!("{section}+{offset:#x}"), format!("{value:#x}")))]
+            }
+        }
     }
 
     /// Live tail calls into slots that nothing fills.
@@ -431,7 +680,7 @@ impl Finder<'_> {
             let is_empty = !def.slots.contains_key(&index) && def.anywhere.is_empty();
             if is_empty && self.live.nodes.contains(&Node::Func(call.func)) {
                 let note = Note::EmptySlot {
-                    at: (self.lines)(call.func, call.at),
+                    at: self.lines.location(call.func, call.at),
                     map: def.name.clone(),
                     slot: index,
                 };
@@ -453,7 +702,7 @@ fn index_is_set(function: &Function, slot: u32) -> impl Iterator<Item = Block> +
 
 /// The blocks of a function that need something, or pairs of a block that sets the index of a
 /// tail call and the block of the call.
-type Uses = BTreeSet<(Option<Block>, Block)>;
+pub(super) type Uses = BTreeSet<(Option<Block>, Block)>;
 
 /// The string that some bytes are: characters that print, and a zero byte.
 fn text(bytes: &[u8]) -> Option<String> {
@@ -463,11 +712,12 @@ fn text(bytes: &[u8]) -> Option<String> {
 }
 
 /// A branch that was decided.
-struct Decided {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Decided {
     /// Slot of the original instruction.
-    slot: u32,
+    pub slot: u32,
     /// The edge that is never taken.
-    edge: (Block, Block),
+    pub edge: (Block, Block),
 }
 
 fn decided(function: &Function, func: Func, log: &FoldLog) -> Vec<Decided> {
@@ -510,105 +760,4 @@ fn decided_by_table(function: &Function, slot: u32, entry: u64) -> Vec<Decided> 
     let live = table.targets.get(entry);
     let dead = table.distinct().into_iter().filter(|to| Some(to) != live);
     dead.map(|to| Decided { slot, edge: (block, to) }).collect()
-}
-
-fn reached(function: &Function, cut: &[(Block, Block)]) -> BTreeSet<Block> {
-    function.entry().map_or_else(BTreeSet::new, |entry| reached_from(function, entry, cut))
-}
-
-fn reached_from(function: &Function, from: Block, cut: &[(Block, Block)]) -> BTreeSet<Block> {
-    let mut reached = BTreeSet::new();
-    let mut work = vec![from];
-    while let Some(block) = work.pop() {
-        if reached.insert(block) {
-            work.extend(function.successors(block).filter(|to| !cut.contains(&(block, *to))));
-        }
-    }
-    reached
-}
-
-/// The slots of the instructions that the operands of the terminator of a block come from, on all
-/// paths to it but those through edges that are never taken, up to calls and memory other than
-/// the stack. None if `spend` has no more for the instructions that are looked at.
-fn slice(
-    function: &Function,
-    block: Block,
-    cut: &[(Block, Block)],
-    spend: &mut dyn FnMut(usize) -> Option<()>,
-) -> Option<BTreeSet<u32>> {
-    let inst = function.terminator(block)?;
-    spend(function.layout().len())?;
-    let cfg = Cfg::new(function);
-    let reached = reached(function, cut);
-    let mut slots = BTreeSet::new();
-    // What is wanted at the end of each block.
-    let mut ends: BTreeMap<Block, Wanted> = BTreeMap::new();
-    let wanted = Wanted { regs: function.op(inst).uses(), stack: BTreeSet::new() };
-    ends.insert(block, wanted);
-    let mut work = vec![block];
-    while let Some(block) = work.pop() {
-        spend(1 + function.block(block).insts.len())?;
-        let mut wanted = ends.get(&block).cloned().unwrap_or_default();
-        for &inst in function.block(block).insts.iter().rev() {
-            let data = function.inst(inst);
-            if wanted.come_from(&data.op) {
-                slots.extend(data.origin);
-            }
-        }
-        for before in cfg.predecessors(block) {
-            if !reached.contains(&before) || cut.contains(&(before, block)) {
-                continue;
-            }
-            if ends.entry(before).or_default().add(&wanted) {
-                work.push(before);
-            }
-        }
-    }
-    Some(slots)
-}
-
-/// Registers, and bytes of the stack by their offsets from the frame pointer.
-#[derive(Clone, Debug, Default)]
-struct Wanted {
-    regs: RegSet,
-    stack: BTreeSet<(i64, i64)>,
-}
-
-impl Wanted {
-    /// Adds what another wants; whether that is new.
-    fn add(&mut self, other: &Wanted) -> bool {
-        let before = (self.regs, self.stack.len());
-        self.regs = self.regs | other.regs;
-        self.stack.extend(other.stack.iter().copied());
-        before != (self.regs, self.stack.len())
-    }
-
-    /// Goes back over an instruction. Whether something that is wanted comes from it; instead of
-    /// that, its operands are wanted then.
-    fn come_from(&mut self, op: &Op) -> bool {
-        let bytes = |off: i16, size: Size| {
-            let start = i64::from(off);
-            (start, start + i64::from(size.bytes()))
-        };
-        if let Op::Store { size, base: Reg::FP, off, src } = *op {
-            let (start, end) = bytes(off, size);
-            let here = self.stack.iter().any(|bytes| bytes.0 < end && start < bytes.1);
-            self.stack.retain(|bytes| bytes.0 < start || end < bytes.1);
-            if let (true, Operand::Reg(src)) = (here, src) {
-                self.regs = self.regs | RegSet::of(src);
-            }
-            return here;
-        }
-        let defs = op.defs();
-        if !self.regs.iter().any(|reg| defs.contains(reg)) {
-            return false;
-        }
-        self.regs = self.regs.without(defs);
-        match *op {
-            Op::Load { size, base: Reg::FP, off, .. } => drop(self.stack.insert(bytes(off, size))),
-            Op::Load { .. } | Op::Call(_) => {}
-            _ => self.regs = self.regs | op.uses(),
-        }
-        true
-    }
 }

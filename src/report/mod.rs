@@ -1,16 +1,23 @@
 //! What was folded and why, in terms of the object and its source.
 
 mod parts;
+mod reasons;
 mod text;
 
 pub use parts::{
-    Bytes, Cause, ConstantReport, CutReport, DeadReport, KeepReason, KeptReport, PartKind,
+    Asked, Bytes, Cause, ConstantReport, CutReport, DeadReport, KeepReason, KeptReport, PartKind,
+};
+
+pub use reasons::{
+    BranchReason, Condition, ConditionKind, Explained, Fate, FreedBy, How, LineRange, Link,
+    LoadFate, OpenBranch, PresentReport,
 };
 
 use serde::{Deserialize, Serialize};
 
 /// A value that an object was folded with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FoldedWith {
     /// The variable or member.
@@ -28,6 +35,7 @@ pub struct FoldedWith {
 
 /// What folding did to an object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Report {
     /// Every function, in the order of the object.
@@ -54,10 +62,15 @@ pub struct Report {
     pub values: Vec<FoldedWith>,
     /// The variables that can still be set, and so were not folded.
     pub open: Vec<OpenVariable>,
+    /// Why what is still there is needed, and what became of each load; only if it was asked for
+    /// ([`Fold::explain`](crate::Fold::explain)).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explained: Option<Explained>,
     /// What the user should know besides.
     pub notes: Vec<Note>,
     /// What programs cost the verifier; empty unless the kernel was asked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(default))]
     pub cost: Vec<CostReport>,
     /// Bytes of the file that was read.
     pub size_before: u64,
@@ -71,6 +84,7 @@ pub struct Report {
 
 /// What a program costs the verifier of a kernel that was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CostReport {
     /// The program.
     pub program: String,
@@ -86,6 +100,7 @@ pub struct CostReport {
 
 /// What kind of function it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FunctionKind {
     /// A program that the kernel calls.
@@ -98,6 +113,7 @@ pub enum FunctionKind {
 
 /// A function before and after.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FunctionReport {
     /// Its name.
     pub name: String,
@@ -109,10 +125,13 @@ pub struct FunctionReport {
     pub before: u32,
     /// The same after; 0 if the function was dropped.
     pub after: u32,
+    /// The same after, with all functions that it calls: what the kernel gets of a program.
+    pub loaded: u32,
 }
 
 /// A place in the source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SourceLine {
     /// The file, as the compiler was given it.
     pub file: String,
@@ -126,6 +145,7 @@ pub struct SourceLine {
 
 /// An instruction of the object that was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Location {
     /// The function.
     pub function: String,
@@ -138,6 +158,7 @@ pub struct Location {
 
 /// A conditional jump, or one by a jump table, that was decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BranchReport {
     /// The jump.
     pub at: Location,
@@ -149,10 +170,14 @@ pub struct BranchReport {
     pub right: Option<u64>,
     /// Whether the jump is always taken, or never.
     pub taken: bool,
+    /// Why, in terms of the source, and what died with it.
+    #[serde(flatten)]
+    pub reason: BranchReason,
 }
 
 /// A load that became an immediate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoadReport {
     /// The load.
     pub at: Location,
@@ -166,10 +191,15 @@ pub struct LoadReport {
     pub value: u64,
     /// The variable, member or element that it read, if one has all the bytes.
     pub variable: Option<String>,
+    /// The variable's value as C writes it, if there is one.
+    pub text: Option<String>,
+    /// Who gave the value: `--set`, a file and line, `as stored`, `constant`.
+    pub by: String,
 }
 
 /// A CO-RE relocation that got its value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CoreReport {
     /// The instruction.
     pub at: Location,
@@ -183,6 +213,7 @@ pub struct CoreReport {
 
 /// What the checker has proven of the functions that were changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProofReport {
     /// How many do what they did, for every input.
     pub proven: usize,
@@ -194,6 +225,7 @@ pub struct ProofReport {
 /// A function that is folded less than it could be, since the checker could not prove what
 /// became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RefusalReport {
     /// The function.
     pub function: String,
@@ -212,6 +244,7 @@ pub struct RefusalReport {
 
 /// What is done to a function of which not everything is proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum LessFolded {
     /// Values are folded, but what becomes useless is not removed.
@@ -224,6 +257,7 @@ pub enum LessFolded {
 
 /// What is no longer in the object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Dropped {
     /// Instructions, in 8-byte slots.
     pub instructions: u32,
@@ -247,6 +281,7 @@ pub struct Dropped {
 
 /// A variable that can still be set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OpenVariable {
     /// Its name.
     pub name: String,
@@ -263,6 +298,7 @@ pub struct OpenVariable {
 
 /// Something that the user should know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", tag = "note")]
 #[non_exhaustive]
 pub enum Note {
@@ -384,6 +420,60 @@ pub enum Note {
         /// Why.
         cause: NoEffect,
     },
+    /// A value that a later one has taken the place of, in all of its bits or in some.
+    Override {
+        /// The variable, member or element, as the later value named it.
+        variable: String,
+        /// The later value.
+        value: String,
+        /// Who gave it, such as `--set` or a file and line.
+        by: String,
+        /// What the earlier value was given to.
+        earlier_variable: String,
+        /// The earlier value.
+        earlier_value: String,
+        /// Who gave that.
+        earlier_by: String,
+    },
+    /// A number for an enum that is none of its values.
+    EnumRange {
+        /// The variable, member or element, as it was named.
+        variable: String,
+        /// The enum as C writes it.
+        #[serde(rename = "type")]
+        type_name: String,
+        /// The number.
+        value: String,
+        /// The names of its values.
+        known: Vec<String>,
+    },
+    /// A name that the object does not have, left out as asked.
+    Ignored {
+        /// The name or pattern.
+        variable: String,
+        /// Who gave it.
+        by: String,
+    },
+    /// A program that did something, and after folding only returns a value.
+    OnlyReturns {
+        /// The program.
+        program: String,
+    },
+    /// No program is left.
+    NoPrograms {
+        /// How many there were.
+        before: usize,
+    },
+    /// A function that is folded less, since what became of it could not be proven
+    /// ([`ProofReport::refused`]).
+    RefusedProof {
+        /// The function.
+        function: String,
+        /// Where the proof stands.
+        at: Location,
+        /// What is not shown.
+        reason: String,
+    },
     /// An instruction that can run and accesses a data section outside of it, or makes such an
     /// address by `ldimm64`: kernels refuse the program.
     OutOfBounds {
@@ -404,6 +494,7 @@ pub enum Note {
 
 /// Why a variable that is folded can still be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum NotSealed {
@@ -420,6 +511,7 @@ pub enum NotSealed {
 
 /// Why a value that was set changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", tag = "why")]
 #[non_exhaustive]
 pub enum NoEffect {
@@ -440,6 +532,7 @@ pub enum NoEffect {
 
 /// Why not everything in a function is folded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum LessReason {
     /// It would have had more instructions than before.
@@ -450,6 +543,7 @@ pub enum LessReason {
 
 /// What a limit is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum LimitKind {
     /// Basic blocks of a function: one that has more is not analysed and is left as it was.
@@ -459,6 +553,35 @@ pub enum LimitKind {
 }
 
 impl Note {
+    /// The instruction that it is about, if it is about one.
+    #[must_use]
+    pub fn location(&self) -> Option<&Location> {
+        match self {
+            Note::EmptySlot { at, .. }
+            | Note::MissingHelper { at, .. }
+            | Note::LeftToLoader { at, .. }
+            | Note::MissingSymbol { at, .. }
+            | Note::RefusedProof { at, .. }
+            | Note::OutOfBounds { at, .. } => Some(at),
+            Note::Opaque { .. }
+            | Note::DwarfDropped
+            | Note::TypesRefused { .. }
+            | Note::Replaceable { .. }
+            | Note::FoldedLess { .. }
+            | Note::Limit { .. }
+            | Note::NotSealed { .. }
+            | Note::NamesGone
+            | Note::DroppedTargets { .. }
+            | Note::Recursive { .. }
+            | Note::NoEffect { .. }
+            | Note::Override { .. }
+            | Note::EnumRange { .. }
+            | Note::Ignored { .. }
+            | Note::OnlyReturns { .. }
+            | Note::NoPrograms { .. } => None,
+        }
+    }
+
     /// Whether the object will not do what it should.
     #[must_use]
     pub fn is_warning(&self) -> bool {
@@ -470,12 +593,18 @@ impl Note {
     pub fn warning(&self) -> Option<&'static str> {
         match self {
             Note::DroppedTargets { .. } => Some("dropped-targets"),
+            Note::EnumRange { .. } => Some("enum-range"),
+            Note::NoPrograms { .. } => Some("no-programs"),
+            Note::OnlyReturns { .. } => Some("only-returns"),
+            Note::Override { .. } => Some("override"),
+            Note::RefusedProof { .. } => Some("refused-proof"),
             Note::MissingHelper { .. } => Some("missing-helper"),
             Note::MissingSymbol { .. } => Some("missing-symbol"),
             Note::NoEffect { .. } => Some("no-effect"),
             Note::OutOfBounds { .. } => Some("out-of-bounds"),
             Note::Recursive { .. } => Some("recursive"),
             Note::Opaque { .. }
+            | Note::Ignored { .. }
             | Note::DwarfDropped
             | Note::FoldedLess { .. }
             | Note::Limit { .. }
@@ -489,13 +618,18 @@ impl Note {
     }
 
     /// The names of all warnings, as JSON has them in `note`.
-    pub const WARNINGS: [&'static str; 6] = [
+    pub const WARNINGS: [&'static str; 11] = [
         "dropped-targets",
+        "enum-range",
         "missing-helper",
         "missing-symbol",
         "no-effect",
+        "no-programs",
+        "only-returns",
         "out-of-bounds",
+        "override",
         "recursive",
+        "refused-proof",
     ];
 }
 

@@ -8,6 +8,7 @@ use super::Location;
 
 /// What kind of part it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum PartKind {
     /// A program that the kernel calls.
@@ -24,6 +25,7 @@ pub enum PartKind {
 
 /// A part of the object that is no longer in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeadReport {
     /// Its name.
     pub name: String,
@@ -33,10 +35,24 @@ pub struct DeadReport {
     pub last_used_by: Vec<String>,
     /// Why that no longer does; none if the user did not name it, or nothing used it.
     pub cause: Option<Cause>,
+    /// The option by which the user asked for it; none if it went by itself.
+    pub asked: Option<Asked>,
+}
+
+/// By which option a program is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Asked {
+    /// `--drop` names it.
+    Drop,
+    /// `--entry` names others.
+    Entry,
 }
 
 /// Why code can no longer run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Cause {
     /// The decided branch that it lay behind.
     pub at: Location,
@@ -47,6 +63,7 @@ pub struct Cause {
 /// Bytes that were cut out of a read-only section, since nothing reads them any more. What lay
 /// behind them has moved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CutReport {
     /// The section's name.
     pub section: String,
@@ -62,6 +79,7 @@ pub struct CutReport {
 
 /// Bytes of a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Bytes {
     /// Where they were, from the start of the section that was read.
     pub offset: u64,
@@ -71,6 +89,7 @@ pub struct Bytes {
 
 /// A constant that nothing reads any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConstantReport {
     /// The variable, if it is one.
     pub name: Option<String>,
@@ -87,6 +106,7 @@ pub struct ConstantReport {
 
 /// A map, section of data or extern that stays although no program needs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KeptReport {
     /// Its name.
     pub name: String,
@@ -99,6 +119,7 @@ pub struct KeptReport {
 
 /// Why something stays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", tag = "reason")]
 #[non_exhaustive]
 pub enum KeepReason {
@@ -143,6 +164,13 @@ impl Display for DeadReport {
             PartKind::Extern => "extern",
         };
         write!(f, "{kind} {}: ", self.name)?;
+        match self.asked {
+            Some(Asked::Drop) => return f.write_str("removed as asked (--drop)"),
+            Some(Asked::Entry) if self.last_used_by.is_empty() => {
+                return f.write_str("removed, since --entry does not name it");
+            }
+            Some(Asked::Entry) | None => {}
+        }
         reason(f, &self.last_used_by, self.cause.as_ref())
     }
 }
@@ -177,8 +205,17 @@ impl Display for ConstantReport {
 
 impl Display for KeptReport {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.name)?;
-        match &self.reason {
+        write!(f, "{}: {}", self.name, self.reason)?;
+        match (&self.reason, self.kind) {
+            (KeepReason::Interface, PartKind::Program) => f.write_str("; it only returns"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Display for KeepReason {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
             KeepReason::Asked => f.write_str("kept as asked"),
             KeepReason::Tagged => f.write_str("tagged bpfold:keep"),
             KeepReason::Pinned => f.write_str("pinned"),
@@ -186,9 +223,6 @@ impl Display for KeptReport {
             KeepReason::NeverUsed => f.write_str("no program has used it in the first place"),
             KeepReason::Open => f.write_str("variables in it can still be set"),
             KeepReason::FoundByName => f.write_str("found by its name"),
-            KeepReason::Interface if self.kind == PartKind::Program => {
-                f.write_str("bindings name it; it only returns")
-            }
             KeepReason::Interface => f.write_str("bindings name it"),
             KeepReason::NotCalled { by } => write!(f, "{by} uses it, which no program calls"),
             KeepReason::Held { by } => write!(f, "{by} holds it"),

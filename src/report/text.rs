@@ -2,7 +2,11 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{LessReason, LimitKind, Location, NoEffect, NotSealed, Note};
+use super::reasons::line_text;
+use super::{
+    BranchReason, BranchReport, LessReason, LimitKind, LoadReport, Location, NoEffect, NotSealed,
+    Note,
+};
 
 /// `function+12, file.c:34 `text of the line``, as far as it is known.
 impl Display for Location {
@@ -16,6 +20,57 @@ impl Display for Location {
             write!(f, ", {file}:{} `{}`", source.line, source.text.trim())?;
         }
         Ok(())
+    }
+}
+
+/// `agent.bpf.c:66 `if (cfg.debug)`: cfg.debug is false (--set), so lines 67–69 are
+/// unreachable`, without registers.
+impl Display for BranchReport {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.at.source {
+            Some(source) => {
+                let file = source.file.rsplit('/').next().unwrap_or(&source.file);
+                write!(f, "{file}:{} `{}`: ", source.line, source.text.trim())?;
+            }
+            None => write!(f, "{}: ", self.at)?,
+        }
+        let BranchReason { conditions, dead_instructions, dead_lines } = &self.reason;
+        if conditions.is_empty() {
+            f.write_str("the outcome is always the same")?;
+        }
+        for (at, condition) in conditions.iter().enumerate() {
+            write!(f, "{}{condition}", if at == 0 { "" } else { ", " })?;
+        }
+        match (dead_lines.as_slice(), dead_instructions) {
+            ([], 0) => f.write_str(", so the test is gone"),
+            ([], 1) => f.write_str(", so 1 instruction is unreachable"),
+            ([], count) => write!(f, ", so {count} instructions are unreachable"),
+            ([only], _) if only.first == only.last => {
+                write!(f, ", so line {} is unreachable", only.first)
+            }
+            (lines, _) => write!(f, ", so {} are unreachable", line_text(lines)),
+        }
+    }
+}
+
+/// `agent.bpf.c:66: cfg.debug is false (--set)`.
+impl Display for LoadReport {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.at.source {
+            Some(source) => {
+                let file = source.file.rsplit('/').next().unwrap_or(&source.file);
+                write!(f, "{file}:{}: ", source.line)?;
+            }
+            None => write!(f, "{}: ", self.at)?,
+        }
+        match (&self.variable, &self.text) {
+            (Some(variable), Some(text)) => write!(f, "{variable} is {text}")?,
+            _ => write!(f, "{}+{:#x} is {:#x}", self.section, self.offset, self.value)?,
+        }
+        match self.by.as_str() {
+            "" => Ok(()),
+            by => write!(f, " ({by})"),
+        }
     }
 }
 
@@ -103,6 +158,32 @@ impl Display for Note {
             ),
             Note::MissingSymbol { at, symbol } => {
                 write!(f, "the kernel has no {symbol}: {at}")
+            }
+            Note::Override { variable, value, by, earlier_variable, earlier_value, earlier_by } => {
+                write!(
+                    f,
+                    "{variable} is {value} ({by}), which overrides {earlier_variable} = {earlier_value} \
+                 ({earlier_by})"
+                )
+            }
+            Note::EnumRange { variable, type_name, value, known } => {
+                write!(f, "{variable} is {value}, and {type_name} has no such value, only ")?;
+                f.write_str(&known.join(", "))
+            }
+            Note::Ignored { variable, by } => {
+                write!(f, "the object has no {variable}, which {by} names: it is left out")
+            }
+            Note::OnlyReturns { program } => {
+                write!(f, "program {program} does nothing any more but return a value")
+            }
+            Note::NoPrograms { before: 1 } => {
+                f.write_str("no program is left: the only one of the object is removed")
+            }
+            Note::NoPrograms { before } => {
+                write!(f, "no program is left: all {before} of the object are removed")
+            }
+            Note::RefusedProof { function, at, reason } => {
+                write!(f, "{function} is folded less than it could be: {reason}: {at}")
             }
             Note::NoEffect { variable, cause: NoEffect::NotLoaded } => {
                 write!(f, "the value of {variable} has no effect: no instruction loads it")

@@ -3,14 +3,14 @@
 
 use object::Endianness;
 
-use super::error::nearest;
+use super::expression::OddEnum;
 use super::finality::Patch;
 use super::lex::{Token, Word, words};
-use super::number::{Number, Range};
-use super::path::{Place, Slot, Step, member_place, place_type_name, take_step};
+use super::number::Range;
+use super::path::{Place, Slot, Step, member_place, take_step};
 use super::value::is_char;
 use super::{VariableError, Variables, bits};
-use crate::btf::{Btf, Composite, Enumeration, Kind, TypeId};
+use crate::btf::{Btf, Composite, Kind, TypeId};
 
 impl Variables<'_> {
     /// The bits of a slot for a value. Padding and what an initialiser does not mention are as
@@ -21,13 +21,16 @@ impl Variables<'_> {
         section: &[u8],
         value: &str,
     ) -> Result<Patch, VariableError> {
+        let (start, mask) = slot.mask(self.order);
+        if let Some(bytes) = self.bare_text(slot, value)? {
+            return Ok(Patch { start, bytes, mask, odd: Vec::new() });
+        }
         let words = words(value).map_err(|error| VariableError::ValueSyntax {
             path: slot.path.clone(),
             value: value.to_owned(),
             at: error.at,
             expected: error.expected.to_owned(),
         })?;
-        let (start, mask) = slot.mask(self.order);
         let stored = section.get(start as usize..start as usize + mask.len());
         let mut encoder = Encoder {
             btf: self.btf,
@@ -37,6 +40,7 @@ impl Variables<'_> {
             words: &words,
             next: 0,
             bytes: stored.unwrap_or_default().to_vec(),
+            odd: Vec::new(),
         };
         let first_bit = slot.start % 8;
         match slot.ty {
@@ -46,39 +50,65 @@ impl Variables<'_> {
         if encoder.next < words.len() {
             return Err(encoder.syntax("the end of the value"));
         }
-        Ok(Patch { start, bytes: encoder.bytes, mask })
+        Ok(Patch { start, bytes: encoder.bytes, mask, odd: encoder.odd })
+    }
+
+    /// The bytes of a whole `char` array whose text is not in quotes.
+    fn bare_text(&self, slot: &Slot, value: &str) -> Result<Option<Vec<u8>>, VariableError> {
+        let element = slot.ty.zip(self.btf).and_then(|(ty, btf)| match &btf.resolve(ty).1.kind {
+            Kind::Array(array) if is_char(btf, array.element) => Some((ty, btf)),
+            _ => None,
+        });
+        let value = value.trim();
+        let marked = value.is_empty() || value.starts_with(['"', '\'', '{']);
+        let Some((ty, btf)) = element.filter(|_| !marked && !value.starts_with("hex:")) else {
+            return Ok(None);
+        };
+        if value.contains(['"', '\\']) {
+            return Ok(None);
+        }
+        let (found, room) = (value.len() as u64, slot.len / 8);
+        if found > room {
+            let (path, what, type_name) = (slot.path.clone(), "characters", btf.type_name(ty));
+            return Err(VariableError::TooMany { path, type_name, what, found, room });
+        }
+        let mut bytes = value.as_bytes().to_vec();
+        bytes.resize(usize::try_from(room).unwrap_or(0), 0);
+        Ok(Some(bytes))
     }
 }
 
-struct Encoder<'v> {
-    btf: Option<&'v Btf>,
-    order: Endianness,
+pub(super) struct Encoder<'v> {
+    pub(super) btf: Option<&'v Btf>,
+    pub(super) order: Endianness,
     /// What is set, for errors.
-    path: &'v str,
+    pub(super) path: &'v str,
     value: &'v str,
     words: &'v [Word],
-    next: usize,
+    pub(super) next: usize,
     /// The bytes of the slot; bits are counted from their start.
     bytes: Vec<u8>,
+    /// Numbers that no enumerator of their enum has.
+    pub(super) odd: Vec<OddEnum>,
 }
 
 impl Encoder<'_> {
-    fn peek(&self) -> Option<&Token> {
+    pub(super) fn peek(&self) -> Option<&Token> {
         self.words.get(self.next).map(|word| &word.token)
     }
 
     /// Takes the next word if it is this sign.
-    fn take(&mut self, sign: char) -> bool {
+    pub(super) fn take(&mut self, sign: char) -> bool {
         let is_it = self.peek() == Some(&Token::Sign(sign));
         self.next += usize::from(is_it);
         is_it
     }
 
-    fn expect(&mut self, sign: char) -> Result<(), VariableError> {
+    pub(super) fn expect(&mut self, sign: char) -> Result<(), VariableError> {
         if self.take(sign) { Ok(()) } else { Err(self.syntax(&format!("`{sign}`"))) }
     }
 
-    fn syntax(&self, expected: &str) -> VariableError {
+    pub(super) fn syntax(&self, expected: &str) -> VariableError {
         VariableError::ValueSyntax {
             path: self.path.to_owned(),
             value: self.value.to_owned(),
@@ -87,16 +117,16 @@ impl Encoder<'_> {
         }
     }
 
-    fn word_text(&self) -> String {
+    pub(super) fn word_text(&self) -> String {
         let word = self.words.get(self.next);
         word.and_then(|word| self.value.get(word.at..word.end)).unwrap_or_default().to_owned()
     }
 
-    fn type_name(&self, ty: TypeId) -> String {
+    pub(super) fn type_name(&self, ty: TypeId) -> String {
         self.btf.map(|btf| btf.type_name(ty)).unwrap_or_default()
     }
 
-    fn wrong_type(&self, type_name: String, expected: &str) -> VariableError {
+    pub(super) fn wrong_type(&self, type_name: String, expected: &str) -> VariableError {
         if self.next >= self.words.len() {
             return self.syntax(expected);
         }
@@ -108,7 +138,7 @@ impl Encoder<'_> {
         }
     }
 
-    fn float(&self) -> VariableError {
+    pub(super) fn float(&self) -> VariableError {
         VariableError::Float { path: self.path.to_owned(), value: self.word_text() }
     }
 
@@ -147,13 +177,17 @@ impl Encoder<'_> {
     fn value(&mut self, ty: TypeId, start: u64, len: u64) -> Result<(), VariableError> {
         let Some(btf) = self.btf else { return self.untyped(start, len) };
         let type_name = btf.type_name(ty);
-        if self.hex(type_name.clone(), start, len)? {
+        let kind = &btf.resolve(ty).1.kind;
+        let is_text = matches!(kind, Kind::Array(array) if is_char(btf, array.element));
+        if self.hex(type_name.clone(), start, len)?
+            || !is_text && self.address(&type_name, kind, start, len)?
+        {
             return Ok(());
         }
-        match &btf.resolve(ty).1.kind {
+        match kind {
             Kind::Int(int) if int.bool => {
                 let range = Range { signed: false, either: false, bits: 1 };
-                let number = self.number(ty, &range, None)?;
+                let number = self.bool(ty, &range)?;
                 self.write(start, len, number);
                 Ok(())
             }
@@ -184,10 +218,49 @@ impl Encoder<'_> {
         }
     }
 
+    /// An address in network order, for exactly its bytes.
+    fn address(
+        &mut self,
+        type_name: &str,
+        kind: &Kind,
+        start: u64,
+        len: u64,
+    ) -> Result<bool, VariableError> {
+        let Some(Token::Address(bytes, what)) = self.peek() else { return Ok(false) };
+        let takes = match kind {
+            Kind::Int(int) => !int.bool,
+            Kind::Array(_) | Kind::Struct(_) | Kind::Union(_) | Kind::Void => true,
+            _ => false,
+        };
+        let size = bytes.len() as u64;
+        if !takes || !bits::are_bytes(start, len) || size != len / 8 {
+            let expected = format!("something of {} bytes: {what}es have {size}", len.div_ceil(8));
+            return Err(self.wrong_type(type_name.to_owned(), &expected));
+        }
+        let bytes = bytes.clone();
+        self.write_bytes(start, &bytes);
+        self.next += 1;
+        Ok(true)
+    }
+
+    /// Text without quotes, up to the comma or brace behind it.
+    fn bare_word(&mut self, type_name: String, start: u64, len: u64) -> Result<(), VariableError> {
+        let ends = |word: &Word| matches!(word.token, Token::Sign(',' | '}'));
+        let rest = self.words.get(self.next..).unwrap_or_default();
+        let count = rest.iter().position(ends).unwrap_or(rest.len());
+        let from = rest.first().map_or(self.value.len(), |word| word.at);
+        let to = count.checked_sub(1).and_then(|last| rest.get(last)).map_or(from, |word| word.end);
+        let text = self.value.get(from..to).unwrap_or_default().as_bytes().to_vec();
+        self.next += count;
+        self.put_text(text, type_name, start, len)
+    }
+
     /// Something without a type: a number of its size, or text, or bytes.
     fn untyped(&mut self, start: u64, len: u64) -> Result<(), VariableError> {
         let type_name = format!("{} bytes", len / 8);
-        if self.hex(type_name.clone(), start, len)? {
+        if self.hex(type_name.clone(), start, len)?
+            || self.address(&type_name, &Kind::Void, start, len)?
+        {
             return Ok(());
         }
         match self.peek() {
@@ -204,131 +277,29 @@ impl Encoder<'_> {
         }
     }
 
-    /// An integer in any of its forms, as bits of the range's width.
-    fn number(
-        &mut self,
-        ty: TypeId,
-        range: &Range,
-        enumeration: Option<&Enumeration>,
-    ) -> Result<u128, VariableError> {
-        let at = self.next;
-        let mut negative = false;
-        while matches!(self.peek(), Some(Token::Sign('-' | '+'))) {
-            negative ^= self.peek() == Some(&Token::Sign('-'));
-            self.next += 1;
-        }
-        let expected = match enumeration {
-            Some(_) => "the name of one of its values or an integer",
-            None => "an integer",
-        };
-        let number = match self.peek().cloned() {
-            Some(Token::Number(magnitude)) => Number { negative, magnitude },
-            Some(Token::Char(byte)) => Number { negative, magnitude: byte.into() },
-            Some(Token::Name(name)) => {
-                let number = self.named(&name, ty, enumeration)?;
-                Number { negative: negative ^ number.negative, ..number }
-            }
-            Some(Token::Float) => return Err(self.float()),
-            _ => return Err(self.wrong_type(self.type_name(ty), expected)),
-        };
-        // `named` stands on its last word as well.
-        self.next += 1;
-        let number = Number { negative: number.negative && number.magnitude != 0, ..number };
-        if range.holds(number) {
-            return Ok(number.bits() & bits::ones(range.bits));
-        }
-        self.next = at;
-        let (least, most) = range.ends();
-        Err(VariableError::OutOfRange {
-            path: self.path.to_owned(),
-            type_name: self.btf.map_or_else(
-                || format!("{} bytes", range.bits / 8),
-                |btf| place_type_name(btf, ty, range.bits),
-            ),
-            value: number.text(),
-            range: format!(
-                "{} to {most}",
-                Number { negative: least != 0, magnitude: least }.text()
-            ),
-        })
-    }
-
-    /// The number that a name stands for.
-    fn named(
-        &mut self,
-        name: &str,
-        ty: TypeId,
-        enumeration: Option<&Enumeration>,
-    ) -> Result<Number, VariableError> {
-        match name {
-            "true" => return Ok(Number { negative: false, magnitude: 1 }),
-            "false" | "NULL" => return Ok(Number { negative: false, magnitude: 0 }),
-            "KERNEL_VERSION" => return self.kernel_version(),
-            _ => {}
-        }
-        let Some(btf) = self.btf else {
-            return Err(self.wrong_type(self.type_name(ty), "an integer: no BTF tells names"));
-        };
-        if let Some(enumeration) = enumeration {
-            let known = enumeration.values.iter().find(|known| btf.str(known.name) == name);
-            return known.map(|known| Number::from_i64(known.value)).ok_or_else(|| {
-                let names = enumeration.values.iter().map(|known| btf.str(known.name));
-                VariableError::UnknownEnumValue {
-                    path: self.path.to_owned(),
-                    type_name: btf.type_name(ty),
-                    name: name.to_owned(),
-                    nearest: nearest(name, names),
-                }
-            });
-        }
-        // As in C, an integer takes the values of any enum.
-        let mut known = btf.types().filter_map(|(_, ty)| match &ty.kind {
-            Kind::Enum(enumeration) | Kind::Enum64(enumeration) => Some(enumeration),
-            _ => None,
-        });
-        let found = known.find_map(|enumeration| {
-            enumeration.values.iter().find(|value| btf.str(value.name) == name)
-        });
-        found.map(|value| Number::from_i64(value.value)).ok_or_else(|| {
-            self.wrong_type(btf.type_name(ty), "an integer or the name of an enum's value")
-        })
-    }
-
-    /// `KERNEL_VERSION(a, b, c)` of `linux/version.h`, which caps the last part at 255.
-    fn kernel_version(&mut self) -> Result<Number, VariableError> {
-        self.next += 1;
-        self.expect('(')?;
-        let mut parts = [0; 3];
-        for (at, part) in parts.iter_mut().enumerate() {
-            if at != 0 {
-                self.expect(',')?;
-            }
-            *part = match self.peek() {
-                Some(Token::Number(number)) if *number <= 0xffff => *number,
-                _ => return Err(self.syntax("a part of the version up to 65535")),
-            };
-            self.next += 1;
-        }
-        if self.peek() != Some(&Token::Sign(')')) {
-            return Err(self.syntax("`)`"));
-        }
-        let [major, minor, patch] = parts;
-        Ok(Number { negative: false, magnitude: (major << 16) + (minor << 8) + patch.min(255) })
-    }
-
     fn text(&mut self, type_name: String, start: u64, len: u64) -> Result<(), VariableError> {
         let Some(Token::Text(text)) = self.peek() else {
             return Err(self.wrong_type(type_name, "a string"));
         };
+        let text = text.clone();
+        self.next += 1;
+        self.put_text(text, type_name, start, len)
+    }
+
+    fn put_text(
+        &mut self,
+        mut text: Vec<u8>,
+        type_name: String,
+        start: u64,
+        len: u64,
+    ) -> Result<(), VariableError> {
         let (found, room) = (text.len() as u64, len / 8);
         if found > room {
             let (path, what) = (self.path.to_owned(), "characters");
             return Err(VariableError::TooMany { path, type_name, what, found, room });
         }
-        let mut bytes = text.clone();
-        bytes.resize(room as usize, 0);
-        self.write_bytes(start, &bytes);
-        self.next += 1;
+        text.resize(usize::try_from(room).unwrap_or(0), 0);
+        self.write_bytes(start, &text);
         Ok(())
     }
 
@@ -344,6 +315,19 @@ impl Encoder<'_> {
         let is_text = matches!(&btf.resolve(element).1.kind, Kind::Int(int) if int.size == 1);
         if is_text && matches!(self.peek(), Some(Token::Text(_))) {
             return self.text(btf.type_name(ty), start, len);
+        }
+        let is_bare = |token: &Token| {
+            matches!(
+                token,
+                Token::Name(_)
+                    | Token::Number(_)
+                    | Token::Float
+                    | Token::Version(_)
+                    | Token::Address(..)
+            )
+        };
+        if is_char(btf, element) && self.peek().is_some_and(is_bare) {
+            return self.bare_word(btf.type_name(ty), start, len);
         }
         let expected = if is_char(btf, element) {
             "a string in double quotes, or its elements in `{...}`"

@@ -16,6 +16,16 @@ pub enum VariableError {
         /// Names that are like it, the nearest first.
         nearest: Vec<String>,
     },
+    /// No variable has a name, although there is read-only data.
+    #[error(
+        "no read-only variable `{name}`: nothing in the object names its read-only data, so it was \
+         stripped of symbols and BTF; give the object as the compiler made it, or strip it of DWARF \
+         only, with `llvm-strip -g`"
+    )]
+    Stripped {
+        /// The name.
+        name: String,
+    },
     /// A pattern that no variable's name matches.
     #[error("no read-only variable matches `{pattern}`{}", nearest_text(.nearest))]
     NoMatch {
@@ -142,7 +152,10 @@ pub enum VariableError {
         type_name: String,
     },
     /// Members or elements of a variable whose type nothing tells.
-    #[error("the type of `{path}` is not known: the object has no BTF for it")]
+    #[error(
+        "the type of `{path}` is not known: the object has no BTF for it; compile it with -g, and \
+         strip it with `llvm-strip -g` only"
+    )]
     Untyped {
         /// The variable.
         path: String,
@@ -232,7 +245,7 @@ pub enum VariableError {
     /// A floating-point value or type.
     #[error(
         "`{path}`: BPF has no floating-point numbers; give the stored bytes as `hex:...` instead \
-         of `{value}`"
+         of `{value}`{}", version_text(.value)
     )]
     Float {
         /// What was to be set.
@@ -275,6 +288,17 @@ pub enum VariableError {
         /// The value in the object.
         stored: String,
     },
+}
+
+/// How a version of two numbers is written, for what looks like one.
+fn version_text(value: &str) -> String {
+    let is_number = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
+    match value.split_once('.') {
+        Some((major, minor)) if is_number(major) && is_number(minor) && major != "0" => {
+            format!("; if it is a version, write v{value} or {value}.0")
+        }
+        _ => String::new(),
+    }
 }
 
 fn nearest_text(nearest: &[String]) -> String {

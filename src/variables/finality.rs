@@ -7,12 +7,14 @@ use object::Endianness;
 use wildmatch::WildMatch;
 
 use super::error::nearest;
+use super::expression::OddEnum;
 use super::path::Slot;
 use super::{SectionInput, Variable, VariableError, Variables, bits};
 use crate::elf::SectionIndex;
 
 /// Why something is final, or that it is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Finality {
     /// Userspace may still set it.
@@ -102,6 +104,21 @@ pub(super) struct SetRecord {
     start: u64,
     bytes: Vec<u8>,
     mask: Vec<u8>,
+    /// Who gave it, for values that later ones can override.
+    origin: Option<String>,
+    odd: Vec<OddEnum>,
+}
+
+/// A value that a later one has taken the place of, in all of its bits or in some
+/// ([`Variables::assign`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overridden {
+    /// What was set.
+    pub path: String,
+    /// Its value.
+    pub value: String,
+    /// Who gave it.
+    pub origin: String,
 }
 
 /// A value that [`Variables::set`] was given.
@@ -117,6 +134,8 @@ pub(crate) struct SetValue<'v> {
     pub changes: bool,
     /// The stored value.
     pub stored: String,
+    /// Numbers in it that are no values of their enums.
+    pub odd: &'v [OddEnum],
 }
 
 /// A read-only section while values are being given.
@@ -232,6 +251,11 @@ impl SectionState {
         }
     }
 
+    pub(super) fn is_relocated(&self, bytes: Range<u64>) -> bool {
+        let mut bytes = bytes.filter_map(|byte| usize::try_from(byte).ok());
+        bytes.any(|byte| self.relocated.get(byte).is_some_and(|mask| *mask != 0))
+    }
+
     fn mask_of(&self, bytes: Range<u64>) -> &[u8] {
         self.mask.get(bytes.start as usize..bytes.end as usize).unwrap_or_default()
     }
@@ -263,13 +287,58 @@ impl Variables<'_> {
     /// Unknown, ambiguous and writable names; values that do not fit the type; another value for
     /// the same bits than one given before; bytes that relocations fill in.
     pub fn set(&mut self, path: &str, value: &str) -> Result<(), VariableError> {
+        let (slot, patch) = self.patch(path, value)?;
+        self.check_conflicts(path, value, &slot, &patch, |_| true)?;
+        self.apply(path, value, None, &slot, patch);
+        Ok(())
+    }
+
+    /// [`Variables::set`] for values of several layers: it takes the place of what was assigned
+    /// before, and gives what that was. `origin` says who gives the value: `--set`, or a file and
+    /// line.
+    ///
+    /// # Errors
+    ///
+    /// As [`Variables::set`]; only what that has set cannot be overridden.
+    pub fn assign(
+        &mut self,
+        path: &str,
+        value: &str,
+        origin: &str,
+    ) -> Result<Vec<Overridden>, VariableError> {
+        let (slot, patch) = self.patch(path, value)?;
+        self.check_conflicts(path, value, &slot, &patch, |set| set.origin.is_none())?;
+        let mut overridden = Vec::new();
+        for set in self.sets.iter_mut().filter(|set| set.section == slot.section) {
+            let Some(origin) = set.origin.clone() else { continue };
+            if conflicts(set, &patch) {
+                let (path, value) = (set.path.clone(), set.value.clone());
+                overridden.push(Overridden { path, value, origin });
+            }
+            for (byte, mask) in (patch.start..).zip(&patch.mask) {
+                let at = byte.checked_sub(set.start).and_then(|at| usize::try_from(at).ok());
+                if let Some(old) = at.and_then(|at| set.mask.get_mut(at)) {
+                    *old &= !mask;
+                }
+            }
+        }
+        self.sets.retain(|set| set.mask.is_empty() || set.mask.iter().any(|mask| *mask != 0));
+        self.apply(path, value, Some(origin), &slot, patch);
+        Ok(overridden)
+    }
+
+    /// The bits that a value puts where a path leads, if they can be set.
+    fn patch(&self, path: &str, value: &str) -> Result<(Slot, Patch), VariableError> {
         let slot = self.resolve(path)?;
         let section = self.sections.get(slot.section);
         let stored = section.map_or(&[][..], |section| &section.bytes);
         let patch = self.encode(&slot, stored, value)?;
-        self.check_patch(path, value, &slot, &patch)?;
+        self.check_patch(path, &slot, &patch)?;
+        Ok((slot, patch))
+    }
 
-        let Some(section) = self.sections.get_mut(slot.section) else { return Ok(()) };
+    fn apply(&mut self, path: &str, value: &str, origin: Option<&str>, slot: &Slot, patch: Patch) {
+        let Some(section) = self.sections.get_mut(slot.section) else { return };
         section.reopen(patch.start, &patch.mask);
         for ((byte, new), mask) in
             section.bytes.iter_mut().skip(patch.start as usize).zip(&patch.bytes).zip(&patch.mask)
@@ -284,18 +353,35 @@ impl Variables<'_> {
             start: patch.start,
             bytes: patch.bytes,
             mask: patch.mask,
+            origin: origin.map(str::to_owned),
+            odd: patch.odd,
         });
         self.seal_padding();
-        Ok(())
     }
 
-    fn check_patch(
+    /// An error if another value has been set for the same bits, by one of the sets that are
+    /// looked at.
+    fn check_conflicts(
         &self,
         path: &str,
         value: &str,
         slot: &Slot,
         patch: &Patch,
+        is_looked_at: impl Fn(&SetRecord) -> bool,
     ) -> Result<(), VariableError> {
+        let mut sets = self.sets.iter().filter(|set| set.section == slot.section);
+        match sets.find(|set| is_looked_at(set) && conflicts(set, patch)) {
+            None => Ok(()),
+            Some(set) => Err(VariableError::Conflict {
+                path: path.to_owned(),
+                value: value.to_owned(),
+                earlier_path: set.path.clone(),
+                earlier_value: set.value.clone(),
+            }),
+        }
+    }
+
+    fn check_patch(&self, path: &str, slot: &Slot, patch: &Patch) -> Result<(), VariableError> {
         let Some(section) = self.sections.get(slot.section) else { return Ok(()) };
         for (byte, mask) in (patch.start..).zip(&patch.mask) {
             if mask & section.relocated.get(byte as usize).copied().unwrap_or(0) != 0 {
@@ -304,22 +390,6 @@ impl Variables<'_> {
                     section: section.name.clone(),
                     offset: byte,
                 });
-            }
-        }
-        for set in self.sets.iter().filter(|set| set.section == slot.section) {
-            for ((byte, new), mask) in (patch.start..).zip(&patch.bytes).zip(&patch.mask) {
-                let Some(at) = byte.checked_sub(set.start).map(|at| at as usize) else { continue };
-                let (Some(old), Some(old_mask)) = (set.bytes.get(at), set.mask.get(at)) else {
-                    continue;
-                };
-                if (old ^ new) & mask & old_mask != 0 {
-                    return Err(VariableError::Conflict {
-                        path: path.to_owned(),
-                        value: value.to_owned(),
-                        earlier_path: set.path.clone(),
-                        earlier_value: set.value.clone(),
-                    });
-                }
             }
         }
         let Some(variable) = self.variables.get(slot.variable) else { return Ok(()) };
@@ -351,8 +421,30 @@ impl Variables<'_> {
                 bytes: slot.byte_range(),
                 changes: stored.zip(&set.bytes).zip(&set.mask).any(differs),
                 stored: self.decode(&slot, &section.stored).to_string(),
+                odd: &set.odd,
             })
         })
+    }
+
+    /// Who made bits of a byte range final: the origin of the value that was assigned last, or
+    /// what froze them. Empty if nobody did, or it is not known.
+    pub(crate) fn origin(&self, section: SectionIndex, bytes: Range<u64>) -> String {
+        let covers = |set: &&SetRecord| {
+            let here = self.sections.get(set.section).is_some_and(|s| s.index == section);
+            let mut masks = (set.start..).zip(&set.mask);
+            here && masks.any(|(byte, mask)| bytes.contains(&byte) && *mask != 0)
+        };
+        if let Some(set) = self.sets.iter().rev().find(covers) {
+            return set.origin.clone().unwrap_or_else(|| "set".to_owned());
+        }
+        let Some(known) = self.finality_of(section) else { return String::new() };
+        let reason = known.provenance_of(bytes).map(|provenance| provenance.finality).max();
+        match reason {
+            Some(Finality::Frozen) => "as stored".to_owned(),
+            Some(Finality::ConstNotVolatile | Finality::CompilerData) => "constant".to_owned(),
+            Some(Finality::Set) => "set".to_owned(),
+            Some(Finality::Open | Finality::Partial) | None => String::new(),
+        }
     }
 
     /// Whether all bits that a path names are final.
@@ -370,8 +462,8 @@ impl Variables<'_> {
     }
 
     /// Makes what a pattern names final as it is stored, except what was set. The pattern is
-    /// the path of a variable, member or element, or a name with `*` and `?`. What is frozen can
-    /// still be set.
+    /// the path of a variable, member or element, or such a path with `*` and `?`, which match
+    /// dots too. What is frozen can still be set.
     ///
     /// # Errors
     ///
@@ -385,11 +477,12 @@ impl Variables<'_> {
                     return Err(error);
                 }
                 let glob = WildMatch::new(pattern);
-                let slots: Vec<Slot> = (0..self.variables.len())
-                    .filter(|at| self.variables.get(*at).is_some_and(|v| glob.matches(&v.name)))
-                    .filter_map(|at| self.whole(at))
-                    .collect();
+                let whole = (0..self.variables.len()).filter_map(|at| self.whole(at));
+                let slots: Vec<Slot> = whole.flat_map(|slot| self.matching(&slot, &glob)).collect();
                 if slots.is_empty() {
+                    if self.is_stripped() {
+                        return Err(VariableError::Stripped { name: pattern.to_owned() });
+                    }
                     let name = pattern.replace(['*', '?'], "");
                     let known = self.variables.iter().map(|variable| variable.name.as_str());
                     return Err(VariableError::NoMatch {
@@ -586,6 +679,16 @@ impl Variables<'_> {
     }
 }
 
+/// Whether a set has given another value to bits of a patch in the same section.
+fn conflicts(set: &SetRecord, patch: &Patch) -> bool {
+    let mut bytes = (patch.start..).zip(&patch.bytes).zip(&patch.mask);
+    bytes.any(|((byte, new), mask)| {
+        let at = byte.checked_sub(set.start).and_then(|at| usize::try_from(at).ok());
+        let old = at.and_then(|at| set.bytes.get(at).zip(set.mask.get(at)));
+        old.is_some_and(|(old, old_mask)| (old ^ new) & mask & old_mask != 0)
+    })
+}
+
 fn range_len(range: &Range<u64>) -> usize {
     usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(0)
 }
@@ -598,4 +701,6 @@ pub(super) struct Patch {
     pub(super) bytes: Vec<u8>,
     /// The bits of `bytes` that count.
     pub(super) mask: Vec<u8>,
+    /// Numbers that no enumerator of their enum has.
+    pub(super) odd: Vec<OddEnum>,
 }

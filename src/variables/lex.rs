@@ -1,4 +1,6 @@
-//! The words of a value: numbers, names, characters, strings, punctuation.
+//! The words of a value: numbers, names, addresses, versions, characters, strings, punctuation.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A word of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,10 +15,18 @@ pub(super) enum Token {
     Text(Vec<u8>),
     /// `hex:...`: bytes as stored.
     Hex(Vec<u8>),
-    /// The name of an enum's value, `true`, `false`, `NULL`, `KERNEL_VERSION`.
+    /// The name of an enum's value, `true`, `false`, `NULL`, `KERNEL_VERSION`, `htons`.
     Name(String),
-    /// One of `{ } [ ] ( ) , . = - +`.
+    /// `5.10.0` or `v5.10`, as `KERNEL_VERSION` gives it.
+    Version(u128),
+    /// An IPv4, IPv6 or MAC address: its bytes in network order, and what it is.
+    Address(Vec<u8>, &'static str),
+    /// One of `{ } [ ] ( ) , . = - + * / % & | ^ ~`.
     Sign(char),
+    /// `<<`
+    ShiftLeft,
+    /// `>>`
+    ShiftRight,
 }
 
 /// A word and where it starts, in bytes.
@@ -53,8 +63,17 @@ pub(super) fn words(value: &str) -> Result<Vec<Word>, LexError> {
 
 fn word(rest: &str) -> Result<(Token, usize), LexError> {
     let first = rest.chars().next().unwrap_or_default();
+    if let Some(found) = address(rest) {
+        return Ok(found);
+    }
+    if let Some(found) = version(rest) {
+        return found;
+    }
     match first {
-        '{' | '}' | '[' | ']' | '(' | ')' | ',' | '=' | '-' | '+' => Ok((Token::Sign(first), 1)),
+        _ if rest.starts_with("<<") => Ok((Token::ShiftLeft, 2)),
+        _ if rest.starts_with(">>") => Ok((Token::ShiftRight, 2)),
+        '{' | '}' | '[' | ']' | '(' | ')' | ',' | '=' | '-' | '+' | '*' | '/' | '%' | '&' | '|'
+        | '^' | '~' => Ok((Token::Sign(first), 1)),
         '.' if !rest
             .get(1..2)
             .is_some_and(|next| next.starts_with(|c: char| c.is_ascii_digit())) =>
@@ -71,8 +90,68 @@ fn word(rest: &str) -> Result<(Token, usize), LexError> {
                 .unwrap_or(rest.len());
             Ok((Token::Name(rest.get(..len).unwrap_or_default().to_owned()), len))
         }
-        _ => Err(LexError { at: 0, expected: "a number, a name, a character, a string or `{`" }),
+        _ => Err(LexError {
+            at: 0,
+            expected: "a number, a name, an address, a character, a string or `{`",
+        }),
     }
+}
+
+/// The longest start that is made of the characters of addresses and versions.
+fn run(rest: &str) -> &str {
+    let is_in = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '_');
+    rest.get(..rest.find(|c| !is_in(c)).unwrap_or(rest.len())).unwrap_or_default()
+}
+
+/// An address at the start of the text.
+fn address(rest: &str) -> Option<(Token, usize)> {
+    let run = run(rest);
+    let found = |bytes: &[u8], what| Some((Token::Address(bytes.to_vec(), what), run.len()));
+    if let Ok(address) = run.parse::<Ipv4Addr>() {
+        return found(&address.octets(), "IPv4 address");
+    }
+    if run.matches(':').count() < 2 {
+        return None;
+    }
+    if let Ok(address) = run.parse::<Ipv6Addr>() {
+        return found(&address.octets(), "IPv6 address");
+    }
+    let groups: Vec<&str> = run.split(':').collect();
+    let byte = |group: &&str| match group.len() {
+        2 => u8::from_str_radix(group, 16).ok(),
+        _ => None,
+    };
+    let bytes: Option<Vec<u8>> = groups.iter().map(byte).collect();
+    found(&bytes.filter(|bytes| bytes.len() == 6)?, "MAC address")
+}
+
+/// A version at the start of the text: three numbers, or a `v` and two or three. Four numbers
+/// would be an address.
+fn version(rest: &str) -> Option<Result<(Token, usize), LexError>> {
+    let run = run(rest);
+    let (named, digits) = match run.strip_prefix('v') {
+        Some(digits) => (true, digits),
+        None => (false, run),
+    };
+    let parts: Vec<&str> = digits.split('.').collect();
+    let is_number = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
+    if !parts.iter().all(is_number) || parts.len() < if named { 2 } else { 3 } {
+        return None;
+    }
+    let expected = match parts.len() {
+        2 | 3 => "a version whose parts are at most 255, 65535 the first one",
+        _ => "an IPv4 address, four numbers up to 255, or a version, three numbers",
+    };
+    let mut numbers = [0_u128; 3];
+    for (number, part) in numbers.iter_mut().zip(&parts) {
+        *number = part.parse().unwrap_or(u128::MAX);
+    }
+    let [major, minor, patch] = numbers;
+    // Releases of stable series go beyond 255, where KERNEL_VERSION stops.
+    if parts.len() > 3 || major > 0xffff || minor > 255 || patch > 0xffff {
+        return Some(Err(LexError { at: 0, expected }));
+    }
+    Some(Ok((Token::Version((major << 16) + (minor << 8) + patch.min(255)), run.len())))
 }
 
 fn number(rest: &str) -> Result<(Token, usize), LexError> {

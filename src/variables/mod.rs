@@ -17,6 +17,7 @@ mod bits;
 mod collect;
 mod encode;
 mod error;
+mod expression;
 mod finality;
 mod image;
 mod lex;
@@ -31,7 +32,7 @@ use std::ops::Range;
 pub use collect::is_read_only;
 pub use error::VariableError;
 pub(crate) use finality::SetValue;
-pub use finality::{FinalBytes, Finality, FoldedValue, Provenance};
+pub use finality::{FinalBytes, Finality, FoldedValue, Overridden, Provenance};
 pub use object::Endianness;
 pub use rows::Row;
 pub use value::Value;
@@ -123,6 +124,19 @@ impl Variable {
     #[must_use]
     pub fn is_compile_time(&self) -> bool {
         self.linkage == Linkage::Static && self.is_const && !self.is_volatile
+    }
+
+    /// Whether the compiler made it, or has used its value already: nobody can be meant to set
+    /// it. Without BTF its name tells, as of the format strings of `bpf_printk`.
+    #[must_use]
+    pub fn is_compiler_made(&self) -> bool {
+        let name = self.name.as_str();
+        let by_name = name.contains("____fmt")
+            || name.starts_with("__const.")
+            || name.starts_with("switch.table")
+            || name.starts_with("anon.")
+            || name.starts_with("str.");
+        self.is_compile_time() || by_name && !self.is_volatile
     }
 
     /// Its offsets in bytes in the section.

@@ -15,11 +15,27 @@ pub(super) struct Range {
 pub(super) struct Number {
     pub(super) negative: bool,
     pub(super) magnitude: u128,
+    /// It was made by `~`, so that a negative one is meant by its low bits.
+    pub(super) wraps: bool,
 }
 
 impl Number {
     pub(super) fn from_i64(value: i64) -> Self {
-        Self { negative: value < 0, magnitude: u128::from(value.unsigned_abs()) }
+        Self { negative: value < 0, ..Self::of(value.unsigned_abs().into()) }
+    }
+
+    pub(super) fn of(magnitude: u128) -> Self {
+        Self { negative: false, magnitude, wraps: false }
+    }
+
+    /// The number, where it takes at most 127 bits and a sign.
+    pub(super) fn signed(self) -> Option<i128> {
+        let magnitude = i128::try_from(self.magnitude).ok()?;
+        Some(if self.negative { -magnitude } else { magnitude })
+    }
+
+    pub(super) fn from_signed(value: i128) -> Self {
+        Self { negative: value < 0, ..Self::of(value.unsigned_abs()) }
     }
 
     pub(super) fn text(self) -> String {
@@ -42,6 +58,9 @@ impl Range {
 
     pub(super) fn holds(&self, number: Number) -> bool {
         let (least, most) = self.ends();
+        if number.wraps && number.negative && self.bits < 128 {
+            return number.magnitude <= 1 << self.bits;
+        }
         number.magnitude <= if number.negative { least } else { most }
     }
 }

@@ -159,14 +159,66 @@ impl Variables<'_> {
         }
     }
 
+    /// Whether there is read-only data, and nothing that names it.
+    #[must_use]
+    pub fn is_stripped(&self) -> bool {
+        let has_data = self.sections.iter().any(|section| !section.stored.is_empty());
+        has_data && self.btf.is_none() && self.variables.is_empty()
+    }
+
     fn unknown(&self, path: &str) -> VariableError {
         let name = path.split('[').next().unwrap_or(path);
+        if self.is_stripped() {
+            return VariableError::Stripped { name: name.to_owned() };
+        }
         let known = || self.variables.iter().map(|variable| variable.name.as_str());
-        let mut near = nearest(name, known());
+        let mut near = self.members_named(name);
+        near.extend(nearest(name, known()));
+        near.truncate(3);
         if near.is_empty() {
             near = nearest(name.split('.').next().unwrap_or(name), known());
         }
         VariableError::Unknown { name: name.to_owned(), nearest: near }
+    }
+}
+
+/// How many members are looked at to find those of a name.
+const MEMBER_LIMIT: usize = 1 << 14;
+
+impl Variables<'_> {
+    /// The paths of members, in structs that are variables or members of such, that end in this
+    /// name: what is meant by a member that is named without its struct.
+    fn members_named(&self, name: &str) -> Vec<String> {
+        let Some(btf) = self.btf else { return Vec::new() };
+        let mut found = Vec::new();
+        let mut budget = MEMBER_LIMIT;
+        let named = self.variables.iter().filter_map(|known| Some((known.name.clone(), known.ty?)));
+        let mut work: Vec<(String, TypeId)> = named.collect();
+        let mut depth = 0;
+        // Members nearer to the variable come first.
+        while !work.is_empty() && depth < crate::btf::MAX_DEPTH {
+            depth += 1;
+            let mut inner = Vec::new();
+            for (path, ty) in work {
+                let Some(composite) = btf.composite(ty) else { continue };
+                for member in &composite.members {
+                    budget = budget.saturating_sub(1);
+                    if budget == 0 {
+                        return found;
+                    }
+                    let path = match btf.str(member.name) {
+                        "" => path.clone(),
+                        known => format!("{path}.{known}"),
+                    };
+                    if path.strip_suffix(name).is_some_and(|rest| rest.ends_with('.')) {
+                        found.push(path.clone());
+                    }
+                    inner.push((path, member.ty));
+                }
+            }
+            work = inner;
+        }
+        found
     }
 }
 

@@ -1,9 +1,10 @@
 //! The listing of variables.
 
 use object::Endianness;
+use wildmatch::WildMatch;
 
 use super::path::{Slot, Step, member_place, place_type_name, take_step};
-use super::value::Value;
+use super::value::{Value, is_char};
 use super::{Finality, Variable, Variables, bits};
 use crate::btf::{Kind, Linkage};
 use crate::elf::SectionIndex;
@@ -13,6 +14,7 @@ const ROW_LIMIT: usize = 4096;
 
 /// A line of the listing: a variable, or a member or element of one.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Row {
     /// Its path, by which it can be set.
     pub name: String,
@@ -61,10 +63,17 @@ impl Variables<'_> {
     /// of numbers stay together. Variables without members have none.
     #[must_use]
     pub fn member_rows(&self, variable: &Variable) -> Vec<Row> {
+        self.member_rows_to(variable, usize::MAX)
+    }
+
+    /// [`Variables::member_rows`] of members of members up to a depth: with 1 a member that has
+    /// members is one row.
+    #[must_use]
+    pub fn member_rows_to(&self, variable: &Variable, depth: usize) -> Vec<Row> {
         let at = self.variables.iter().position(|known| known == variable);
         let Some(slot) = at.and_then(|at| self.whole(at)) else { return Vec::new() };
         let mut leaves = Vec::new();
-        self.expand(&slot, &mut leaves, &mut { ROW_LIMIT });
+        self.expand(&slot, &mut leaves, &mut { ROW_LIMIT }, depth);
         if leaves.as_slice() == [slot] {
             return Vec::new();
         }
@@ -72,11 +81,42 @@ impl Variables<'_> {
         rows.map(|row| Row { mark: None, ..row }).collect()
     }
 
-    fn expand(&self, slot: &Slot, leaves: &mut Vec<Slot>, budget: &mut usize) {
+    /// What a pattern over paths names in a variable: all of it, or the outermost members and
+    /// elements that match.
+    pub(super) fn matching(&self, variable: &Slot, glob: &WildMatch) -> Vec<Slot> {
+        let name = self.variables.get(variable.variable).map_or("", |known| known.name.as_str());
+        if glob.matches(name) || glob.matches(&variable.path) {
+            return vec![variable.clone()];
+        }
+        let mut found: Vec<Slot> = Vec::new();
+        let mut work = vec![variable.clone()];
+        let mut budget = ROW_LIMIT;
+        while let Some(slot) = work.pop() {
+            let mut inner = Vec::new();
+            self.expand(&slot, &mut inner, &mut budget, 1);
+            if inner.as_slice() == [slot.clone()] {
+                continue;
+            }
+            for slot in inner.into_iter().rev() {
+                match glob.matches(&slot.path) {
+                    true => found.push(slot),
+                    false => work.push(slot),
+                }
+            }
+        }
+        found.sort_by_key(|slot| slot.start);
+        found
+    }
+
+    fn expand(&self, slot: &Slot, leaves: &mut Vec<Slot>, budget: &mut usize, depth: usize) {
         let (Some(btf), Some(ty)) = (self.btf, slot.ty) else {
             leaves.push(slot.clone());
             return;
         };
+        if depth == 0 {
+            leaves.push(slot.clone());
+            return;
+        }
         *budget = budget.saturating_sub(1);
         if *budget == 0 {
             return;
@@ -95,11 +135,12 @@ impl Variables<'_> {
                     if place.start.saturating_add(place.len) > slot.len || place.len == 0 {
                         continue;
                     }
-                    let path = match btf.str(member.name) {
-                        "" => slot.path.clone(),
-                        name => format!("{}.{name}", slot.path),
+                    let (path, depth) = match btf.str(member.name) {
+                        "" => (slot.path.clone(), depth),
+                        name => (format!("{}.{name}", slot.path), depth - 1),
                     };
-                    self.expand(&inner(path, place.ty, place.start, place.len), leaves, budget);
+                    let place = inner(path, place.ty, place.start, place.len);
+                    self.expand(&place, leaves, budget, depth);
                 }
             }
             Kind::Array(array) if btf.composite(array.element).is_some() => {
@@ -110,7 +151,8 @@ impl Variables<'_> {
                         break;
                     }
                     let path = format!("{}[{index}]", slot.path);
-                    self.expand(&inner(path, place.ty, place.start, place.len), leaves, budget);
+                    let place = inner(path, place.ty, place.start, place.len);
+                    self.expand(&place, leaves, budget, depth - 1);
                 }
             }
             _ => leaves.push(slot.clone()),
@@ -159,6 +201,33 @@ impl Variables<'_> {
         Ok(self.decode(&slot, section.map_or(&[], |section| &section.bytes)))
     }
 
+    /// Whether text is a value of what a path names as it is: it is an array of bytes, or
+    /// something without a type that is no number.
+    #[must_use]
+    pub fn takes_text(&self, path: &str) -> bool {
+        let Ok(slot) = self.resolve(path) else { return false };
+        match slot.ty.zip(self.btf) {
+            Some((ty, btf)) => match &btf.resolve(ty).1.kind {
+                Kind::Array(array) => is_char(btf, array.element),
+                _ => false,
+            },
+            None => !matches!(slot.len, 8 | 16 | 32 | 64 | 128),
+        }
+    }
+
+    /// The names of an enum's values, of what a path names.
+    #[must_use]
+    pub fn enumerators(&self, path: &str) -> Vec<String> {
+        let Ok(slot) = self.resolve(path) else { return Vec::new() };
+        let Some((ty, btf)) = slot.ty.zip(self.btf) else { return Vec::new() };
+        match &btf.resolve(ty).1.kind {
+            Kind::Enum(known) | Kind::Enum64(known) => {
+                known.values.iter().map(|value| btf.str(value.name).to_owned()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// The byte order of the values.
     #[must_use]
     pub fn order(&self) -> Endianness {
@@ -178,6 +247,51 @@ impl Variables<'_> {
             slot = inner;
         }
         Some(slot.path)
+    }
+
+    /// The variables, members and elements in a byte range of a section, each with its value as
+    /// [`Variables::set`] takes it. Where the innermost one that has all of the bytes has members of
+    /// its own, as where one load reads several bit-fields, those that a source line names.
+    #[must_use]
+    pub fn named_in(
+        &self,
+        section: SectionIndex,
+        bytes: std::ops::Range<u64>,
+        source: &str,
+    ) -> Vec<(String, String)> {
+        let holder = self.variables.iter().enumerate().find(|(_, variable)| {
+            let whole = variable.bytes();
+            variable.section_at == section && whole.start <= bytes.start && bytes.end <= whole.end
+        });
+        let Some(mut slot) = holder.and_then(|(at, _)| self.whole(at)) else { return Vec::new() };
+        while let Some(inner) = self.inner_at(&slot, &bytes) {
+            slot = inner;
+        }
+        let (first, end) = (bytes.start.saturating_mul(8), bytes.end.saturating_mul(8));
+        let mut leaves = Vec::new();
+        self.expand(&slot, &mut leaves, &mut { ROW_LIMIT }, usize::MAX);
+        leaves.retain(|leaf| leaf.start < end && first < leaf.start.saturating_add(leaf.len));
+        let is_named = |leaf: &Slot| {
+            let name = leaf.path.rsplit('.').next().unwrap_or(&leaf.path);
+            let name = name.split('[').next().unwrap_or(name);
+            let is_word = |c: char| c == '_' || c.is_alphanumeric();
+            source.split(|c| !is_word(c)).any(|word| word == name)
+        };
+        if leaves.len() > 1 {
+            let named: Vec<Slot> = leaves.into_iter().filter(is_named).collect();
+            leaves = if named.is_empty() { vec![slot] } else { named };
+        }
+        let value = |leaf: Slot| {
+            let section = self.sections.get(leaf.section)?;
+            Some((leaf.path.clone(), self.decode(&leaf, &section.bytes).to_string()))
+        };
+        leaves.into_iter().filter_map(value).collect()
+    }
+
+    /// Whether a loader fills in a byte of a range.
+    pub(crate) fn is_relocated(&self, section: SectionIndex, bytes: std::ops::Range<u64>) -> bool {
+        let mut states = self.sections.iter().filter(|state| state.index == section);
+        states.any(|state| state.is_relocated(bytes.clone()))
     }
 
     /// The variable that holds a byte of a section or, where none does, the one before it; the

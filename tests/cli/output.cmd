@@ -18,3 +18,9 @@ cmp other.o kept.o
 bpfold fold examples/agent.bpf.o -o kept.o --set cfg.debgu=1
 cmp other.o kept.o
 ls -A
+# A symbolic link to a file that is not there yet leads to it.
+ln -s later.o dangling.o; mkdir -p deep; ln -s ../deep/there.o deep/link.o; bpfold fold examples/agent.bpf.o -o dangling.o -q && bpfold fold examples/agent.bpf.o -o deep/link.o -q && ls -l later.o deep/there.o | cut -c 1 && stat -c %N dangling.o deep/link.o
+ln -s circle.o circle.o; bpfold fold examples/agent.bpf.o -o circle.o -q
+# A terminal gets no object.
+script -qec 'bpfold fold examples/agent.bpf.o -o - -q' /dev/null < /dev/null | tr -d '\r'
+bpfold fold examples/agent.bpf.o -o - -q | cmp - other.o > /dev/null || echo other

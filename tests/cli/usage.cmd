@@ -22,3 +22,6 @@ bpfold verify --help
 # Made of the same definitions.
 bpfold man > bpfold.1; bpfold man fold | grep -c '^.fB'
 for shell in bash zsh fish elvish powershell; do bpfold completions $shell | grep -c freeze-all; done
+bpfold explain --help
+bpfold diff --help
+bpfold man explain | grep -A 3 'SH EXAMPLES'

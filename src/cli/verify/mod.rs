@@ -13,7 +13,7 @@ use bpfold_kernel::{
 
 use super::args::{Format, VerifyArgs};
 use super::error::CliError;
-use super::{files, fold};
+use super::{files, fold, profile};
 use comparison::{Comparison, ProgramComparison};
 
 /// Seed of random packets: the same ones each time.
@@ -32,12 +32,13 @@ struct Pair {
 /// Runs the subcommand.
 pub fn run(args: &VerifyArgs) -> Result<(), CliError> {
     let packets = packets(args)?;
-    let bytes = files::read(&args.object)?;
+    let bytes = files::read_object(&args.object)?;
     let object = Object::parse(&bytes).map_err(CliError::object(&args.object))?;
     let pair = match &args.folded {
-        Some(path) => folded_before(args, &object, files::read(path)?, path)?,
+        Some(path) => folded_before(args, &object, files::read_object(path)?, path)?,
         None => {
-            let fold = fold::prepare(&object, &args.object, &args.options)?;
+            let applied = profile::apply(&args.options)?;
+            let fold = args.debug.apply(fold::prepare(&object, &args.object, &applied)?);
             let original = fold.unfolded().map_err(CliError::object(&args.object))?;
             let folded = fold.run().map_err(CliError::object(&args.object))?.bytes;
             Pair { original, folded }

@@ -172,6 +172,33 @@ impl Applied {
     }
 }
 
+/// What the relocations of instructions were asked, and the answers, by function and slot.
+pub(crate) type Answered = BTreeMap<(Func, u32), (String, u64)>;
+
+impl Applied {
+    /// The answers that are in the code now.
+    pub fn answered(&self, object: &Object) -> Answered {
+        let Some(btf) = object.btf() else { return Answered::new() };
+        let answers = self.resolved.iter().filter_map(|resolved| {
+            let record = &resolved.record;
+            let text = format!("{} of {}", kind_name(record.kind), describe(btf, record));
+            Some(((resolved.func, resolved.slot?), (text, resolved.value)))
+        });
+        answers.collect()
+    }
+}
+
+/// What a relocation asks, such as `existence of field pid of struct task_struct`.
+pub(crate) fn question_text(object: &Object, core: Core) -> String {
+    match object.links().core.get(core).zip(object.btf()) {
+        Some((recorded, btf)) => {
+            let kind = kind_name(recorded.record.kind);
+            format!("{kind} of {}", describe(btf, &recorded.record))
+        }
+        None => String::new(),
+    }
+}
+
 fn is_optional(object: &Object, func: Func) -> bool {
     let link: Option<&FuncLink> = object.links().funcs.get(func);
     let section = link.and_then(|link| object.elf().sections.get(link.section));

@@ -33,7 +33,7 @@ mod version;
 use std::collections::BTreeMap;
 
 pub(crate) use answers::Answers;
-pub(crate) use apply::{Applied, apply};
+pub(crate) use apply::{Answered, Applied, apply, question_text};
 pub(crate) use candidates::essential;
 pub(crate) use compat::{Fuel, types_are_compatible};
 pub(crate) use error::AnswerError;
