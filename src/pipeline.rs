@@ -196,7 +196,7 @@ impl<'o> Fold<'o> {
             loop {
                 let code = folder.fold(watch)?;
                 match lower::lay_out(self.object, &code)? {
-                    Laid::Out(lowered) => break (code, lowered),
+                    Laid::Out(lowered) => break (code, *lowered),
                     Laid::TooFar { func, error } if !folder.put_back(func) => {
                         return Err(error.into());
                     }

@@ -3,6 +3,7 @@
 //! The sources are read as text: `crate::…` paths and chains of `super` that reach the crate's
 //! root count, in `use` trees as in expressions; comments, strings and what is compiled for tests
 //! only do not.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -16,7 +16,6 @@ pub(super) struct Hooks {
 
 impl Hooks {
     /// Damages what the passes made.
-    #[cfg_attr(not(feature = "fuzzing"), expect(clippy::unused_self, reason = "no hooks"))]
     pub fn damage(&self, program: &mut Program, log: &FoldLog) {
         #[cfg(feature = "fuzzing")]
         if let Some(damage) = self.damage {

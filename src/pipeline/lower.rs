@@ -7,7 +7,7 @@ use crate::{Error, Object, prune};
 
 /// What became of laying out.
 pub(super) enum Laid {
-    Out(Lowered),
+    Out(Box<Lowered>),
     /// A jump of this function does not reach its target.
     TooFar {
         func: Func,
@@ -22,7 +22,7 @@ pub(super) enum Laid {
 pub(super) fn lay_out(object: &Object, code: &Code) -> Result<Laid, Error> {
     let lifted = prune::lifted_without(object, &code.program);
     match lower(object.elf(), object.btf_ext(), &lifted, &code.program) {
-        Ok(lowered) => Ok(Laid::Out(lowered)),
+        Ok(lowered) => Ok(Laid::Out(Box::new(lowered))),
         Err(error @ LowerError::Linearize { id: func, .. }) => Ok(Laid::TooFar { func, error }),
         Err(error) => Err(error.into()),
     }
