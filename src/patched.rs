@@ -15,7 +15,9 @@ use crate::Object;
 use crate::btf::Linkage;
 use crate::elf::{SectionIndex, SymbolKind};
 use crate::kernel::is_declared;
-use crate::variables::{Endianness, Input, SectionInput, SymbolInput, VariableError, Variables};
+use crate::variables::{
+    Endianness, Input, Overridden, SectionInput, SymbolInput, VariableError, Variables,
+};
 
 /// Bytes of the number that an `ldimm64` holds.
 const SIZE: usize = 8;
@@ -66,7 +68,8 @@ impl<'o> Patched<'o> {
             linkage: Linkage::Global,
         });
         let values = Variables::collect(&Input {
-            order: Endianness::Little,
+            // `htons(80)` counts on it.
+            order: object.elf().endian.into(),
             btf: None,
             sections: sections.collect(),
             symbols: symbols.collect(),
@@ -90,6 +93,20 @@ impl<'o> Patched<'o> {
     /// What is no number of 64 bits; another number than one that was given before.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), VariableError> {
         self.values.set(name, value)
+    }
+
+    /// [`Patched::set`] for a number that takes the place of one that was assigned before, and gives
+    /// that ([`Variables::assign`]).
+    ///
+    /// # Errors
+    /// What is no number of 64 bits.
+    pub fn assign(
+        &mut self,
+        name: &str,
+        value: &str,
+        origin: &str,
+    ) -> Result<Vec<Overridden>, VariableError> {
+        self.values.assign(name, value, origin)
     }
 
     /// Writes the numbers into the instructions that load the symbols.
@@ -117,7 +134,11 @@ impl<'o> Patched<'o> {
         self.externs.iter().enumerate().filter_map(|(at, (ext, _))| {
             let known = self.values.finality_of(section(at))?;
             let bytes = *known.bytes.first_chunk::<SIZE>()?;
-            known.is_final(0..SIZE as u64).then_some((*ext, u64::from_le_bytes(bytes)))
+            let number = match self.values.order() {
+                Endianness::Little => u64::from_le_bytes(bytes),
+                Endianness::Big => u64::from_be_bytes(bytes),
+            };
+            known.is_final(0..SIZE as u64).then_some((*ext, number))
         })
     }
 }

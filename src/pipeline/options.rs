@@ -30,24 +30,19 @@ impl Fold<'_> {
         }
     }
 
-    /// Gives all of a read-only section the contents that a loader holds for it, and makes them
-    /// final ([`Variables::set_section`](crate::Variables::set_section)).
-    ///
-    /// # Errors
-    /// No single section of this name; an image of another size; values that contradict those
-    /// given before, or of an earlier fold.
-    pub fn section_bytes(mut self, section: &str, image: &[u8]) -> Result<Self, Error> {
-        self.variables.set_section(section, image)?;
-        Ok(self)
-    }
-
     /// Gives a value that takes the place of those that were assigned before
     /// ([`Variables::assign`]); the report warns of it. `origin` says who gives it.
     ///
     /// # Errors
     /// As [`Fold::set`].
     pub fn assign(mut self, name: &str, value: &str, origin: &str) -> Result<Self, Error> {
-        match self.variables.assign(name, value, origin) {
+        let assigned = match self.variables.assign(name, value, origin) {
+            Err(_) if self.patched.names().any(|symbol| symbol == name) => {
+                self.patched.assign(name, value, origin)
+            }
+            assigned => assigned,
+        };
+        match assigned {
             Ok(overridden) => {
                 self.told.extend(overridden.into_iter().map(|earlier| Note::Override {
                     variable: name.to_owned(),
@@ -98,6 +93,17 @@ impl Fold<'_> {
         let (variable, by) = (name.to_owned(), by.to_owned());
         self.told.push(Note::Ignored { variable, by });
         self
+    }
+
+    /// Gives all of a read-only section the contents that a loader holds for it, and makes them
+    /// final ([`Variables::set_section`](crate::Variables::set_section)).
+    ///
+    /// # Errors
+    /// No single section of this name; an image of another size; values that contradict those
+    /// given before, or of an earlier fold.
+    pub fn section_bytes(mut self, section: &str, image: &[u8]) -> Result<Self, Error> {
+        self.variables.set_section(section, image)?;
+        Ok(self)
     }
 
     /// Makes what a pattern names final as it is stored ([`Variables::freeze`]).
