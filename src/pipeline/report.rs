@@ -51,8 +51,15 @@ pub(super) fn report(fold: &Fold<'_>, made: &Made<'_>) -> Report {
     report.dropped.instructions = u32::try_from(before.saturating_sub(after)).unwrap_or(u32::MAX);
     report.notes.extend(made.leaving.notes.iter().cloned());
     add_events(&mut report, object, log, variables, lines);
-    let answered = made.resolved.core.answered(object);
-    let findings = Findings { scope, live, program, stubs, log, variables, core: &answered };
+    let findings = Findings {
+        scope,
+        live,
+        program,
+        stubs,
+        log,
+        variables,
+        core: &made.resolved.core.answered(object),
+    };
     add_reasons(&mut report, prune::reasons(&findings, &made.cut, lines, fold.explain));
     report.notes.extend(made.missing.iter().cloned());
     add_replaceable(&mut report, object, &made.code.held);
@@ -161,7 +168,7 @@ fn open(variables: &Variables<'_>) -> Vec<OpenVariable> {
 
 fn notes(object: &Object, code: &Code) -> Vec<Note> {
     let Code { program, log, too_far, .. } = code;
-    let mut notes = only_returning(object, program);
+    let mut notes = only_returning(object, code);
     let recursive = CallGraph::new(program).calling_themselves();
     let recursive = program.funcs.iter().filter(|(id, _)| recursive[*id]);
     notes.extend(recursive.map(|(_, func)| Note::Recursive { function: func.name.clone() }));
@@ -191,12 +198,16 @@ fn notes(object: &Object, code: &Code) -> Vec<Note> {
 }
 
 /// Programs that did something and now only return, or are not there at all.
-fn only_returning(object: &Object, program: &Program) -> Vec<Note> {
+fn only_returning(object: &Object, code: &Code) -> Vec<Note> {
+    let Code { program, stubs, .. } = code;
     let before = &object.program().funcs;
     let programs = before.iter().filter(|(_, func)| func.linkage == Linkage::Entry);
     let programs: Vec<(Func, &Function)> = programs.collect();
+    // What bindings name is told by itself.
     let is_there = |func: &Function| slots(func) != 0;
-    let left = programs.iter().filter(|(id, _)| program.funcs.get(*id).is_some_and(is_there));
+    let left = programs
+        .iter()
+        .filter(|(id, _)| !stubs.contains(id) && program.funcs.get(*id).is_some_and(is_there));
     if left.count() == 0 && !programs.is_empty() {
         return vec![Note::NoPrograms { before: programs.len() }];
     }
@@ -206,7 +217,7 @@ fn only_returning(object: &Object, program: &Program) -> Vec<Note> {
     };
     let emptied = programs.iter().filter(|(id, _)| {
         let now = program.funcs.get(*id).filter(|now| is_there(now));
-        now.is_some_and(returns) && acts(object.program(), *id)
+        !stubs.contains(id) && now.is_some_and(returns) && acts(object.program(), *id)
     });
     emptied.map(|(_, old)| Note::OnlyReturns { program: old.name.clone() }).collect()
 }
@@ -362,6 +373,13 @@ fn add_replaceable(report: &mut Report, object: &Object, held: &[(Func, Property
     }));
 }
 
+/// Notes of values that change nothing. Those of an earlier fold have done so already.
+fn without_effect(fold: &Fold<'_>) -> Vec<Note> {
+    let earlier = fold.record.values.iter().filter(|known| !known.sealed && !known.frozen);
+    let earlier: BTreeSet<&str> = earlier.map(|known| known.name.as_str()).collect();
+    effects::without_effect(fold.object, &fold.variables, &earlier)
+}
+
 /// Notes of numbers that are no values of their enums.
 fn odd_enums(fold: &Fold<'_>) -> Vec<Note> {
     let earlier = |path: &str| fold.record.values.iter().any(|known| known.name == path);
@@ -375,13 +393,6 @@ fn odd_enums(fold: &Fold<'_>) -> Vec<Note> {
         })
     })
     .collect()
-}
-
-/// Notes of values that change nothing. Those of an earlier fold have done so already.
-fn without_effect(fold: &Fold<'_>) -> Vec<Note> {
-    let earlier = fold.record.values.iter().filter(|known| !known.sealed && !known.frozen);
-    let earlier: BTreeSet<&str> = earlier.map(|known| known.name.as_str()).collect();
-    effects::without_effect(fold.object, &fold.variables, &earlier)
 }
 
 fn condition(width: Width, cond: Cond, dst: Reg, src: Operand) -> String {
