@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 
 use bpfold::KernelError;
+use bpfold::variables::VariableError;
 
 use super::sniff::{MAX_SIZE, Mistaken};
 use super::table::printable;
@@ -42,7 +43,7 @@ pub enum CliError {
     #[error("standard output: cannot write: {0}")]
     Stdout(#[from] io::Error),
     /// An object that cannot be read or folded.
-    #[error("{}: {source}", shown(.path))]
+    #[error("{}: {source}{}", shown(.path), cure(.source))]
     Object { path: PathBuf, source: Box<bpfold::Error> },
     /// A fact of a kernel that cannot be used.
     #[error("{}: {source}", shown(.path))]
@@ -54,7 +55,7 @@ pub enum CliError {
     #[error("{}: {problem}", place(.path, .line))]
     ValuesFile { path: PathBuf, line: Option<usize>, problem: String },
     /// A value of a file that cannot be given.
-    #[error("{}: {source}", place(.path, .line))]
+    #[error("{}: {source}{}", place(.path, .line), cure(.source))]
     Value { path: PathBuf, line: Option<usize>, source: Box<bpfold::Error> },
     /// A profile that no file has.
     #[error("no profile `{name}` in {}, there are {}", shown(.path), .known.join(", "))]
@@ -154,6 +155,28 @@ impl CliError {
 fn denied_list(warnings: &[(&'static str, String)]) -> String {
     let texts = warnings.iter().map(|(name, text)| format!("{text} (--deny {name})"));
     texts.collect::<Vec<String>>().join("; ")
+}
+
+/// What helps against an error of the library, where the error itself does not say it.
+fn cure(error: &bpfold::Error) -> String {
+    match error {
+        bpfold::Error::Variable(VariableError::Untyped { .. }) => {
+            "; compile it with -g, and strip it with `llvm-strip -g` only".to_owned()
+        }
+        bpfold::Error::Variable(VariableError::Float { value, .. }) => version_text(value),
+        _ => String::new(),
+    }
+}
+
+/// How a version of two numbers is written, for what looks like one.
+fn version_text(value: &str) -> String {
+    let is_number = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
+    match value.split_once('.') {
+        Some((major, minor)) if is_number(major) && is_number(minor) && major != "0" => {
+            format!("; if it is a version, write v{value} or {value}.0")
+        }
+        _ => String::new(),
+    }
 }
 
 /// A line of a file as messages name it.

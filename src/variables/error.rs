@@ -152,10 +152,7 @@ pub enum VariableError {
         type_name: String,
     },
     /// Members or elements of a variable whose type nothing tells.
-    #[error(
-        "the type of `{path}` is not known: the object has no BTF for it; compile it with -g, and \
-         strip it with `llvm-strip -g` only"
-    )]
+    #[error("the type of `{path}` is not known: the object has no BTF for it")]
     Untyped {
         /// The variable.
         path: String,
@@ -245,7 +242,7 @@ pub enum VariableError {
     /// A floating-point value or type.
     #[error(
         "`{path}`: BPF has no floating-point numbers; give the stored bytes as `hex:...` instead \
-         of `{value}`{}", version_text(.value)
+         of `{value}`"
     )]
     Float {
         /// What was to be set.
@@ -288,17 +285,6 @@ pub enum VariableError {
         /// The value in the object.
         stored: String,
     },
-}
-
-/// How a version of two numbers is written, for what looks like one.
-fn version_text(value: &str) -> String {
-    let is_number = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
-    match value.split_once('.') {
-        Some((major, minor)) if is_number(major) && is_number(minor) && major != "0" => {
-            format!("; if it is a version, write v{value} or {value}.0")
-        }
-        _ => String::new(),
-    }
 }
 
 fn nearest_text(nearest: &[String]) -> String {
