@@ -159,7 +159,7 @@ impl Applied {
         let options = &mut self.options;
         let mut map = |tail: &String| -> Result<(), CliError> {
             let bad = |problem| CliError::ValuesFile { path: path.to_owned(), line: None, problem };
-            options.tail_map.push(tail.parse().map_err(|error| bad(format!("{error}")))?);
+            options.tail_map.push(tail.parse().map_err(bad)?);
             Ok(())
         };
         profile.tail_map.iter().try_for_each(&mut map)?;

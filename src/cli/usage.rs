@@ -38,7 +38,7 @@ fn cure(kind: ErrorKind, invalid: &str, value: &str, arguments: &[String]) -> Op
                 let set = set.strip_prefix("--set=").unwrap_or(set);
                 set.split_once('=').is_some_and(|(known, _)| known == name)
             };
-            sets().any(|set| same(set)).then(|| {
+            sets().any(same).then(|| {
                 format!("the shell has split an initialiser: quote it, --set '{name}={{...}}'")
             })
         }

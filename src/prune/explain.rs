@@ -46,12 +46,12 @@ impl Finder<'_, '_> {
             if done.insert(func) {
                 self.add_dead(func, &live, &mut taken);
             }
-            let reason = slot.and_then(|slot| {
+            let reason = slot.map(|slot| {
                 let decided = self.decided_in(func);
                 let branch = decided.iter().find(|branch| branch.slot == slot).copied();
                 let conditions = branch.map(|branch| self.conditions(func, &branch));
                 let reason = taken.remove(&(func, slot)).unwrap_or_default();
-                Some(BranchReason { conditions: conditions.unwrap_or_default(), ..reason })
+                BranchReason { conditions: conditions.unwrap_or_default(), ..reason }
             });
             reasons.push(reason.unwrap_or_default());
         }
