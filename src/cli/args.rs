@@ -422,7 +422,15 @@ impl From<Core> for CoreMode {
 /// All of [`FoldOptions`] and [`KernelArgs`]: clap makes no group of a structure with another
 /// in it.
 fn fold_options() -> Vec<Id> {
-    let command = FoldOptions::augment_args(clap::Command::new(""));
+    ids(FoldOptions::augment_args(clap::Command::new("")))
+}
+
+/// Those, and all of [`DebugArgs`].
+fn fold_and_debug_options() -> Vec<Id> {
+    ids(DebugArgs::augment_args(FoldOptions::augment_args(clap::Command::new(""))))
+}
+
+fn ids(command: clap::Command) -> Vec<Id> {
     command.get_arguments().map(|argument| argument.get_id().clone()).collect()
 }
 
@@ -438,7 +446,7 @@ pub struct VerifyArgs {
     /// The object
     pub object: PathBuf,
     /// The object folded; without it, what folding with these options makes
-    #[arg(value_name = "FOLDED", conflicts_with_all = fold_options())]
+    #[arg(value_name = "FOLDED", conflicts_with_all = fold_and_debug_options())]
     pub folded: Option<PathBuf>,
     /// Also run the programs that can be run (BPF_PROG_TEST_RUN) on random packets, the same
     /// ones each time, and compare result, packet, context and maps

@@ -49,6 +49,8 @@ pub struct Listing {
     stripped: bool,
     /// How many instructions load from a read-only section at an address that is not known.
     indexed_loads: usize,
+    /// The undefined symbols that loaders replace by numbers, by name; they can be set, too.
+    symbols: Vec<String>,
     /// What the object was folded with before.
     folded_with: Vec<FoldedWith>,
 }
@@ -113,6 +115,7 @@ impl Listing {
             compiler_made,
             stripped: variables.is_stripped(),
             indexed_loads: loads.iter().filter(|load| load.bytes.is_none()).count(),
+            symbols: fold.symbols().iter().map(|symbol| symbol.name.clone()).collect(),
             folded_with: object.folded_with()?,
         })
     }
@@ -157,6 +160,10 @@ impl Listing {
         // Writing to a string does not fail.
         if self.indexed_loads > 0 {
             let _ = writeln!(text, "\n{} more at addresses that are not constant", loads_of(self));
+        }
+        if !self.symbols.is_empty() {
+            let symbols = self.symbols.join(", ");
+            let _ = writeln!(text, "\nsymbols that a loader replaces by numbers: {symbols}");
         }
         match self.compiler_made {
             0 => {}

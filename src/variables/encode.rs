@@ -123,7 +123,7 @@ impl Encoder<'_> {
     }
 
     pub(super) fn type_name(&self, ty: TypeId) -> String {
-        self.btf.map(|btf| btf.type_name(ty)).unwrap_or_default()
+        self.btf.map_or_else(|| "unknown".to_owned(), |btf| btf.type_name(ty))
     }
 
     pub(super) fn wrong_type(&self, type_name: String, expected: &str) -> VariableError {
