@@ -61,6 +61,12 @@ fn write_through(state: &mut State, address: Value, len: i64, deep: bool) {
         Value::Frame { depth, offset: None } => {
             state.clobber(depth, -FRAME_SIZE, i64::MAX, content);
         }
+        Value::Frames { depths, low, high } => {
+            let len = len.saturating_add(i64::from(high) - i64::from(low));
+            for depth in (0..8).filter(|depth| depths & (1 << depth) != 0) {
+                state.clobber(depth, low.into(), len, content);
+            }
+        }
         Value::Opaque { frame: true, .. } => state.clobber_all(),
         _ => {}
     }

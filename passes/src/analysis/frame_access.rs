@@ -121,6 +121,7 @@ impl FrameAccess {
             _ if store => {}
             Value::Frame { depth: 0, .. }
             | Value::FrameWithin { depth: 0, .. }
+            | Value::Frames { .. }
             | Value::Opaque { frame: true, .. } => {
                 self.reads.push(ALL);
             }
@@ -134,6 +135,7 @@ impl FrameAccess {
             Value::Frame { depth: 0, offset: Some(offset) } => self.reads.push((offset, -offset)),
             Value::Frame { depth: 0, .. }
             | Value::FrameWithin { depth: 0, .. }
+            | Value::Frames { .. }
             | Value::Opaque { frame: true, .. } => {
                 self.reads.push(ALL);
             }

@@ -1,6 +1,7 @@
 //! What is known at one point of a function: its registers, its frame, its callers' frames.
 //!
-//! Join is that of the parts. Equality of values (after `r2 = r1`, a spill, a reload) is
+//! Join is that of the parts. A function that is entered at several depths has the frames of the
+//! deepest way in: an address in a frame that is not there does not occur. Equality of values (after `r2 = r1`, a spill, a reload) is
 //! kept as a number that both carry: a comparison of one teaches about the other, as in the
 //! verifier (`find_equal_scalars`).
 
@@ -108,13 +109,6 @@ impl State {
             changed |= joined != *a;
             *a = joined;
         }
-        let known = self.frames.len().min(other.frames.len());
-        if self.frames.len() > known {
-            self.frames.truncate(known);
-            let dropped = self.touched.split_off(known - 1);
-            self.touched_beyond |= dropped.iter().any(|t| *t != FrameBytes::NONE);
-            changed = true;
-        }
         for (a, b) in self.frames.iter_mut().zip(&other.frames) {
             if !Rc::ptr_eq(a, b) && a != b {
                 let frame = Rc::make_mut(a);
@@ -129,10 +123,14 @@ impl State {
         for (a, b) in self.touched.iter_mut().zip(&other.touched) {
             changed |= a.join(b);
         }
-        let beyond = other.touched_beyond
-            || other.touched.iter().skip(known - 1).any(|t| *t != FrameBytes::NONE);
-        changed |= beyond && !self.touched_beyond;
-        self.touched_beyond |= beyond;
+        // Where a function is entered with fewer callers, the frames of more are not there.
+        if let Some(more) = other.frames.get(self.frames.len()..).filter(|more| !more.is_empty()) {
+            self.frames.extend_from_slice(more);
+            self.touched.extend_from_slice(&other.touched[self.touched.len()..]);
+            changed = true;
+        }
+        changed |= other.touched_beyond && !self.touched_beyond;
+        self.touched_beyond |= other.touched_beyond;
         changed
     }
 
@@ -275,6 +273,12 @@ impl State {
                 let start = -crate::analysis::frame::FRAME_SIZE;
                 self.clobber(depth, start, i64::MAX, (value, kind));
             }
+            Value::Frames { depths, low, high } => {
+                let len = i64::from(high) - i64::from(low) + i64::from(size.bytes());
+                for depth in (0..8).filter(|depth| depths & (1 << depth) != 0) {
+                    self.clobber(depth, low.into(), len, (value, kind));
+                }
+            }
             Value::Opaque { frame: true, .. } => self.clobber_all(),
             Value::Opaque { frame: false, .. }
             | Value::Number(_)
@@ -374,30 +378,10 @@ fn passed(tracked: Tracked, view: impl Fn(Value) -> Value) -> Tracked {
 
 /// A value as the called function sees it.
 fn deeper(value: Value) -> Value {
-    match value {
-        Value::Frame { depth, offset } => match depth.checked_add(1) {
-            Some(depth) => Value::Frame { depth, offset },
-            None => Value::ANY,
-        },
-        Value::FrameWithin { depth, low, high } => match depth.checked_add(1) {
-            Some(depth) => Value::FrameWithin { depth, low, high },
-            None => Value::ANY,
-        },
-        other => other,
-    }
+    value.seen_from(|depth| depth.checked_add(1))
 }
 
 /// A value as the caller sees it. An address in the frame that is gone is of no use.
 fn shallower(value: Value) -> Value {
-    match value {
-        Value::Frame { depth, offset } => match depth.checked_sub(1) {
-            Some(depth) => Value::Frame { depth, offset },
-            None => Value::ANY,
-        },
-        Value::FrameWithin { depth, low, high } => match depth.checked_sub(1) {
-            Some(depth) => Value::FrameWithin { depth, low, high },
-            None => Value::ANY,
-        },
-        other => other,
-    }
+    value.seen_from(|depth| depth.checked_sub(1))
 }

@@ -226,6 +226,9 @@ impl Transfer<'_> {
             Value::FrameWithin { depth, .. } => {
                 return state.load_frame(dst, (depth, None), size, self.program.endian);
             }
+            Value::Frames { .. } => {
+                return state.load_frame(dst, (u8::MAX, None), size, self.program.endian);
+            }
             Value::OneOf { .. } => self.load_one_of(address, size),
             Value::Context(0 | 4 | 8 | 76 | 80 | 140) if size == Size::W => Value::NUMBER,
             Value::Section { section, offset } => {

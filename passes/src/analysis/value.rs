@@ -9,9 +9,9 @@
 //! An address of which neither can be said (a packet, a map value) is a number: nothing but
 //! its bits matters here.
 //!
-//! Join: equal values stay; two addresses in one section or frame keep it and lose the
-//! offset (a few offsets in a section are kept, each); numbers join as numbers; anything else is
-//! opaque with the flags of both.
+//! Join: equal values stay; two addresses in one section keep it and lose the offset (a few
+//! offsets are kept, each); addresses in frames keep the depths and the bounds of both; numbers
+//! join as numbers; anything else is opaque with the flags of both.
 
 use crate::analysis::number::Number;
 use crate::entity::{Extern, Func, Map, Section};
@@ -50,6 +50,15 @@ pub enum Value {
         /// The lowest offset.
         low: i32,
         /// The highest offset.
+        high: i32,
+    },
+    /// An address in one of several frames.
+    Frames {
+        /// A bit for each depth, at least two.
+        depths: u8,
+        /// The lowest offset; the least number if any.
+        low: i32,
+        /// The highest offset; the greatest number if any.
         high: i32,
     },
     /// The address of a map.
@@ -110,7 +119,10 @@ impl Value {
     pub fn may_be_frame(&self) -> bool {
         matches!(
             self,
-            Value::Frame { .. } | Value::FrameWithin { .. } | Value::Opaque { frame: true, .. }
+            Value::Frame { .. }
+                | Value::FrameWithin { .. }
+                | Value::Frames { .. }
+                | Value::Opaque { frame: true, .. }
         )
     }
 
@@ -126,6 +138,7 @@ impl Value {
             | Value::OneOf { .. }
             | Value::Frame { .. }
             | Value::FrameWithin { .. }
+            | Value::Frames { .. }
             | Value::Map(_)
             | Value::Func(_) => true,
             Value::Number(_) | Value::Extern { .. } | Value::Context(_) | Value::Opaque { .. } => {
@@ -159,19 +172,68 @@ impl Value {
         }
     }
 
-    /// The join of two addresses in one frame.
+    /// The join of two addresses in frames.
     fn join_in_frame(&self, other: &Value, widen: bool) -> Option<Value> {
-        let (depth, bounds) = self.frame()?;
-        let (other_depth, other_bounds) = other.frame()?;
-        if depth != other_depth {
-            return None;
-        }
-        match (bounds, other_bounds) {
-            (Some((a, b)), Some((c, d))) if !widen => {
-                Some(Value::FrameWithin { depth, low: a.min(c), high: b.max(d) })
+        let (depths, bounds) = self.frames()?;
+        let (others, other_bounds) = other.frames()?;
+        let bounds = match (bounds, other_bounds) {
+            (Some((a, b)), Some((c, d))) if !widen => Some((a.min(c), b.max(d))),
+            _ => None,
+        };
+        Some(Value::in_frames(depths | others, bounds))
+    }
+
+    /// An address in one of the frames of which the bits are set, between two offsets.
+    fn in_frames(depths: u8, bounds: Option<(i32, i32)>) -> Value {
+        match (depths.is_power_of_two(), bounds) {
+            (false, _) => {
+                let (low, high) = bounds.unwrap_or((i32::MIN, i32::MAX));
+                Value::Frames { depths, low, high }
             }
-            _ => Some(Value::Frame { depth, offset: None }),
+            (true, bounds) => {
+                let depth = depths.trailing_zeros() as u8;
+                match bounds {
+                    Some((low, high)) if low == high => {
+                        Value::Frame { depth, offset: Some(low.into()) }
+                    }
+                    Some((low, high)) => Value::FrameWithin { depth, low, high },
+                    None => Value::Frame { depth, offset: None },
+                }
+            }
         }
+    }
+
+    /// The frames that this is an address in, a bit for each depth, with the lowest and highest
+    /// offset if they are known.
+    pub fn frames(&self) -> Option<(u8, Option<(i32, i32)>)> {
+        match *self {
+            Value::Frames { depths, low, high } => {
+                Some((depths, Some((low, high)).filter(|b| *b != (i32::MIN, i32::MAX))))
+            }
+            _ => {
+                let (depth, bounds) = self.frame()?;
+                Some((1u8.checked_shl(depth.into())?, bounds))
+            }
+        }
+    }
+
+    /// The same address where frames are so many further away, or nearer; anything if there is
+    /// no such frame.
+    #[must_use]
+    pub fn seen_from(self, change: impl Fn(u8) -> Option<u8>) -> Value {
+        let mut depths = 0;
+        let (frames, bounds) = match (self.frames(), self.frame()) {
+            (Some(known), _) => known,
+            (None, None) => return self,
+            (None, Some(_)) => return Value::ANY,
+        };
+        for depth in (0..8).filter(|depth| frames & (1 << depth) != 0) {
+            match change(depth).filter(|depth| *depth < 8) {
+                Some(depth) => depths |= 1 << depth,
+                None => return Value::ANY,
+            }
+        }
+        Value::in_frames(depths, bounds)
     }
 
     /// The frame that this is an address in, with the lowest and highest offset if they are
@@ -189,19 +251,15 @@ impl Value {
 
     /// A frame address moved by a number that is not one constant.
     fn moved_in_frame(&self, op: AluOp, by: &Number) -> Option<Value> {
-        let (depth, bounds) = self.frame()?;
+        let (depths, bounds) = self.frames()?;
         let moved = bounds.and_then(|(low, high)| {
             let (smin, smax) = (i32::try_from(by.smin).ok()?, i32::try_from(by.smax).ok()?);
-            let (low, high) = match op {
+            Some(match op {
                 AluOp::Add => (low.checked_add(smin)?, high.checked_add(smax)?),
                 _ => (low.checked_sub(smax)?, high.checked_sub(smin)?),
-            };
-            Some(match low == high {
-                true => Value::Frame { depth, offset: Some(low.into()) },
-                false => Value::FrameWithin { depth, low, high },
             })
         });
-        Some(moved.unwrap_or(Value::Frame { depth, offset: None }))
+        Some(Value::in_frames(depths, moved))
     }
 
     /// The data section that this is an address in.
@@ -296,7 +354,7 @@ impl Value {
             }
             (
                 AluOp::Add | AluOp::Sub,
-                Value::Frame { .. } | Value::FrameWithin { .. },
+                Value::Frame { .. } | Value::FrameWithin { .. } | Value::Frames { .. },
                 Value::Number(by),
             ) => a.moved_in_frame(op, by).unwrap_or(Value::ANY),
             (AluOp::Add | AluOp::Sub, Value::Extern { ext, offset }, Value::Number(_)) => {
@@ -309,13 +367,16 @@ impl Value {
                 | Value::OneOf { .. }
                 | Value::Frame { .. }
                 | Value::FrameWithin { .. }
+                | Value::Frames { .. }
                 | Value::Context(_)
                 | Value::Extern { .. },
             ) => Value::alu(width, op, b, a),
             (AluOp::Add | AluOp::Sub, _, _) => a.opaque(b),
             // No kernel takes that of an address in a frame. It can be one all the same.
-            (_, Value::Frame { .. } | Value::FrameWithin { .. }, _)
-            | (_, _, Value::Frame { .. } | Value::FrameWithin { .. }) => Value::ANY,
+            (_, Value::Frame { .. } | Value::FrameWithin { .. } | Value::Frames { .. }, _)
+            | (_, _, Value::Frame { .. } | Value::FrameWithin { .. } | Value::Frames { .. }) => {
+                Value::ANY
+            }
             (AluOp::And | AluOp::Or, Value::Opaque { .. }, Value::Opaque { .. }) => a.opaque(b),
             (
                 AluOp::Mul

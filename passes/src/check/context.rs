@@ -58,6 +58,9 @@ pub struct Entry {
 /// Joins after which bounds that grow go as far as they can.
 const WIDEN_AFTER: u32 = 8;
 
+/// Frames of callers that are followed (MAX_CALL_FRAMES of the kernel, the own one left out).
+const MAX_PARENTS: usize = 7;
+
 impl Entry {
     /// Somebody outside enters: any arguments, and frames that the function's own is not in.
     /// The verifier has found those initialised that the original reads.
@@ -88,7 +91,7 @@ impl Entry {
         let own = state.sides.first().filter(|_| passes_frame);
         let own = own.map(|side| facts(arena, &side.frame, Abs::deeper)).unwrap_or_default();
         let above = state.parents.iter().map(|p| facts(arena, &p.cells, Abs::deeper));
-        Entry { args, parents: std::iter::once(own).chain(above).collect() }
+        Entry { args, parents: std::iter::once(own).chain(above).take(MAX_PARENTS).collect() }
     }
 
     /// Joins another way in and says whether that changed this one.
@@ -100,10 +103,11 @@ impl Entry {
             let rewritten = a.1.unwrap_or(a.0).join(&b.1.unwrap_or(b.0), widen);
             *a = (a.0.join(&b.0, widen), differing.then_some(rewritten));
         }
-        self.parents.truncate(other.parents.len());
         for (a, b) in self.parents.iter_mut().zip(&other.parents) {
             *a = join_facts(endian, a, b, widen);
         }
+        // Where a function is entered with fewer callers, the frames of more are not there.
+        self.parents.extend_from_slice(other.parents.get(self.parents.len()..).unwrap_or_default());
         *self != before
     }
 
@@ -181,10 +185,8 @@ impl Exit {
                         state.overwrite(arena, endian, (at, end), false, |_, len| callees(len));
                     }
                     (Some(depth), known) => {
-                        let Some(parent) = state.parents.get_mut(depth) else {
-                            state.touched_beyond = true;
-                            break;
-                        };
+                        // Of a caller that is there when the function is entered from elsewhere.
+                        let Some(parent) = state.parents.get_mut(depth) else { break };
                         parent.touched.add(at, end);
                         match known {
                             Some(abs) => {

@@ -191,20 +191,30 @@ impl Machine<'_> {
                 let bytes = (low, high.saturating_add(len.into()));
                 state.overwrite(&mut self.arena, endian, bytes, true, content);
             }
-            base @ (Base::Frame { .. } | Base::Within { .. }) => {
-                let (depth, low, high) = base.frame().unwrap_or((u8::MAX, -FRAME, 0));
-                let end = high.saturating_add(len.into()).min(0);
-                match state.parents.get_mut(usize::from(depth.saturating_sub(1))) {
-                    None => state.touched_beyond = true,
-                    Some(parent) if low == high && cells::in_frame(low, len) => {
-                        parent.cells.write(&mut self.arena, endian, low, len, value);
-                        parent.touched.add(low, end);
-                    }
-                    Some(parent) => {
-                        parent.cells.clear(&mut self.arena, endian, low.max(-FRAME), end);
-                        parent.touched.add(low, end);
+            Base::Frame { depth, offset: Some(at) }
+                if cells::in_frame(at, len) && usize::from(depth) <= state.parents.len() =>
+            {
+                if let Some(parent) = state.parents.get_mut(usize::from(depth) - 1) {
+                    parent.cells.write(&mut self.arena, endian, at, len, value);
+                    parent.touched.add(at, at + i64::from(len));
+                }
+            }
+            base @ Base::Among { low, high, .. } => {
+                let bytes = (low, high.saturating_add(len.into()));
+                for depth in base.depths() {
+                    match depth.checked_sub(1) {
+                        None => {
+                            let content = self.written(deep, kind);
+                            state.overwrite(&mut self.arena, endian, bytes, true, content);
+                        }
+                        Some(parent) => state.lose(&mut self.arena, endian, parent, bytes),
                     }
                 }
+            }
+            base @ (Base::Frame { .. } | Base::Within { .. }) => {
+                let (depth, low, high) = base.frame().unwrap_or((u8::MAX, -FRAME, 0));
+                let bytes = (low, high.saturating_add(len.into()));
+                state.lose(&mut self.arena, endian, depth - 1, bytes);
             }
             Base::Any { frame: true, .. } => state.overwrite_all(&mut self.arena, endian),
             Base::Any { frame: false, .. }
@@ -492,14 +502,19 @@ impl Machine<'_> {
             }
             Base::Frame { .. } | Base::Within { .. } => {
                 let (depth, low, high) = base.frame().unwrap_or((u8::MAX, -FRAME, 0));
-                let Some(parent) = state.parents.get_mut(usize::from(depth.saturating_sub(1)))
-                else {
-                    state.touched_beyond = true;
-                    return;
-                };
-                let (from, end) = (low.max(-FRAME), high.saturating_add(len).min(0));
-                parent.cells.clear(&mut self.arena, endian, from, end);
-                parent.touched.add(from, end);
+                state.lose(&mut self.arena, endian, depth - 1, (low, high.saturating_add(len)));
+            }
+            Base::Among { low, high, .. } => {
+                let bytes = (low, high.saturating_add(len));
+                for depth in base.depths() {
+                    match depth.checked_sub(1) {
+                        None => {
+                            let content = self.written(false, Kind::Number);
+                            state.overwrite(&mut self.arena, endian, bytes, false, content);
+                        }
+                        Some(parent) => state.lose(&mut self.arena, endian, parent, bytes),
+                    }
+                }
             }
             Base::Any { frame: true, .. } => state.overwrite_all(&mut self.arena, endian),
             Base::Any { frame: false, .. }

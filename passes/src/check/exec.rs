@@ -373,7 +373,7 @@ impl<'a> Machine<'a> {
         let kind = if size == Size::DW { Kind::Unknown } else { Kind::Number };
         match (base, size) {
             (Base::Any { frame: true, .. }, Size::W | Size::DW) => Abs::ANY,
-            (Base::Frame { .. } | Base::Within { .. }, Size::DW) => Abs::ANY,
+            (Base::Frame { .. } | Base::Within { .. } | Base::Among { .. }, Size::DW) => Abs::ANY,
             (Base::Any { ctx: true, .. }, Size::W | Size::DW) => Abs::PLAIN,
             (Base::Ctx(at), Size::W) if CONTEXT_ADDRESSES.contains(&at) => Abs::PLAIN,
             (Base::OneOf { section, .. }, _) if read_only(section) => {

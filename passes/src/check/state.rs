@@ -155,6 +155,7 @@ impl State {
             match base.frame() {
                 Some((0, low, _)) => reach.low = reach.low.min(low),
                 Some(_) => beyond = true,
+                None if !base.may_be_own_frame() => beyond = true,
                 None => (beyond, reach.low) = (true, -FRAME),
             }
         }
@@ -296,6 +297,18 @@ impl State {
             let sym = if i == 0 || equal { first } else { arena.opaque(abs) };
             side.frame.write(arena, endian, at, len, sym);
         }
+    }
+
+    /// Something may have written to bytes of a caller's frame, the nearest one's being 0: what
+    /// they hold is not known.
+    pub fn lose(&mut self, arena: &mut Arena, endian: Endian, parent: u8, (at, end): (i64, i64)) {
+        let Some(parent) = self.parents.get_mut(usize::from(parent)) else {
+            self.touched_beyond = true;
+            return;
+        };
+        let (at, end) = (at.max(-FRAME), end.min(0));
+        parent.cells.clear(arena, endian, at, end);
+        parent.touched.add(at, end);
     }
 
     /// Something has written anything anywhere in every known frame.

@@ -33,6 +33,15 @@ pub enum Base {
         /// The highest offset.
         high: i64,
     },
+    /// An address in one of several frames.
+    Among {
+        /// A bit for each depth, at least two.
+        depths: u8,
+        /// The lowest offset.
+        low: i64,
+        /// The highest offset.
+        high: i64,
+    },
     /// The program's context, with bytes added.
     Ctx(i64),
     /// One of some addresses in a data section.
@@ -77,13 +86,20 @@ impl Base {
 
     /// Whether it can be an address in a known frame.
     pub fn may_be_frame(self) -> bool {
-        matches!(self, Base::Frame { .. } | Base::Within { .. } | Base::Any { frame: true, .. })
+        matches!(
+            self,
+            Base::Frame { .. }
+                | Base::Within { .. }
+                | Base::Among { .. }
+                | Base::Any { frame: true, .. }
+        )
     }
 
     /// Whether it can be an address in the function's own frame.
     pub fn may_be_own_frame(self) -> bool {
         match self {
             Base::Frame { depth, .. } | Base::Within { depth, .. } => depth == 0,
+            Base::Among { depths, .. } => depths & 1 != 0,
             _ => self.may_be_frame(),
         }
     }
@@ -100,7 +116,11 @@ impl Base {
             | Base::Section { offset, .. }
             | Base::Extern { offset, .. } => offset.is_some(),
             Base::Map(_) | Base::Func(_) | Base::Ctx(_) => true,
-            Base::Plain | Base::Any { .. } | Base::Within { .. } | Base::OneOf { .. } => false,
+            Base::Plain
+            | Base::Any { .. }
+            | Base::Within { .. }
+            | Base::Among { .. }
+            | Base::OneOf { .. } => false,
         }
     }
 
@@ -112,6 +132,43 @@ impl Base {
             Base::Within { depth, low, high } => Some((depth, low, high)),
             _ => None,
         }
+    }
+
+    /// The frames that it is an address in, a bit for each depth, with the lowest and the highest
+    /// offset; whether these are known. None for frames that are further away than a program can
+    /// have (MAX_CALL_FRAMES of the kernel).
+    pub fn frames(self) -> Option<(u8, i64, i64, bool)> {
+        match self {
+            Base::Among { depths, low, high } => {
+                Some((depths, low, high, (low, high) != (-FRAME, FRAME)))
+            }
+            Base::Frame { .. } | Base::Within { .. } => {
+                let (depth, low, high) = self.frame()?;
+                let known = !matches!(self, Base::Frame { offset: None, .. });
+                Some((1u8.checked_shl(depth.into())?, low, high, known))
+            }
+            _ => None,
+        }
+    }
+
+    /// The depths of the frames that it is an address in.
+    pub fn depths(self) -> impl Iterator<Item = u8> {
+        let depths = self.frames().map_or(0, |(depths, ..)| depths);
+        (0..8).filter(move |depth| depths & (1 << depth) != 0)
+    }
+
+    /// An address in one of some frames, between two offsets if they are known.
+    fn among(depths: u8, bounds: Option<(i64, i64)>) -> Base {
+        let bounds = bounds.filter(|(low, high)| *low >= -FRAME && *high <= FRAME);
+        if depths.is_power_of_two() {
+            let depth = depths.trailing_zeros() as u8;
+            return match bounds {
+                Some((low, high)) => Base::within(depth, low, high),
+                None => Base::Frame { depth, offset: None },
+            };
+        }
+        let (low, high) = bounds.unwrap_or((-FRAME, FRAME));
+        Base::Among { depths, low, high }
     }
 
     /// An address in a frame between two offsets.
@@ -175,6 +232,13 @@ impl Base {
                 _ => Base::within(a, low.min(bottom), high.max(top)),
             };
         }
+        if let (Some((a, low, high, x)), Some((b, bottom, top, y))) =
+            (self.frames(), other.frames())
+        {
+            let bounds = (low.min(bottom), high.max(top));
+            let grows = widen && (a | b, bounds) != (a, (low, high));
+            return Base::among(a | b, (x && y && !grows).then_some(bounds));
+        }
         if let (Base::Extern { ext: a, .. }, Base::Extern { ext: b, .. }) = (self, other)
             && a == b
         {
@@ -206,6 +270,10 @@ impl Base {
                     Some((low, high)) => Base::within(depth, low, high),
                     None => Base::Frame { depth, offset: None },
                 }
+            }
+            Base::Among { depths, low, high } => {
+                let known = self.frames().filter(|(.., known)| *known);
+                Base::among(depths, known.and_then(|_| bounds(low, high)))
             }
             Base::Section { section, offset } => {
                 Base::Section { section, offset: offset.and_then(moved) }
@@ -290,6 +358,7 @@ impl Abs {
         let num = match base {
             Base::Frame { .. }
             | Base::Within { .. }
+            | Base::Among { .. }
             | Base::Section { .. }
             | Base::OneOf { .. }
             | Base::Map(_)
@@ -388,6 +457,7 @@ impl Abs {
     }
 
     fn with_depth(self, f: impl Fn(u8) -> Option<u8>) -> Abs {
+        let gone = Abs { uninit: self.uninit, ..Abs::ANY };
         match self.base {
             Base::Frame { depth, .. } | Base::Within { depth, .. } => match f(depth) {
                 Some(to) => {
@@ -397,8 +467,18 @@ impl Abs {
                     }
                     Abs { base, ..self }
                 }
-                None => Abs { uninit: self.uninit, ..Abs::ANY },
+                None => gone,
             },
+            Base::Among { low, high, .. } => {
+                let mut depths = 0;
+                for depth in self.base.depths() {
+                    match f(depth).filter(|depth| *depth < 8) {
+                        Some(to) => depths |= 1 << to,
+                        None => return gone,
+                    }
+                }
+                Abs { base: Base::Among { depths, low, high }, ..self }
+            }
             _ => self,
         }
     }

@@ -111,6 +111,7 @@ fn addition(data: &InstData, block: Block, inst: Inst, before: &State) -> Option
         | Value::OneOf { .. }
         | Value::Frame { .. }
         | Value::FrameWithin { .. }
+        | Value::Frames { .. }
         | Value::Func(_)
         | Value::Extern { .. } => return None,
     };

@@ -67,6 +67,21 @@ fn spell(names: &Names, value: Value) -> Option<String> {
             let base = spell(names, Value::Frame { depth, offset: Some(0) })?;
             format!("{base} + [{}, {}]", hex(i64::from(low)), hex(i64::from(high)))
         }
+        Value::Frames { depths, low, high } => {
+            let of = |depth: u32| match depth {
+                0 => "fp".to_owned(),
+                depth => format!("fp of caller {depth}"),
+            };
+            let frames: Vec<String> =
+                (0..8).filter(|depth| depths & (1 << depth) != 0).map(of).collect();
+            let frames = frames.join(" or ");
+            match (low, high) {
+                (i32::MIN, i32::MAX) => format!("= {frames} + ?"),
+                _ => {
+                    format!("= {frames} + [{}, {}]", hex(i64::from(low)), hex(i64::from(high)))
+                }
+            }
+        }
         Value::Frame { depth: 0, offset } => at("fp".to_owned(), offset),
         Value::Frame { depth, offset } => at(format!("fp of caller {depth}"), offset),
         Value::Map(map) => format!("= map {}", names.map(map)),
