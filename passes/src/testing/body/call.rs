@@ -52,6 +52,24 @@ impl Body<'_> {
         self.frame_piece(index, len, true, true)
     }
 
+    /// Perhaps an address that the function itself has got, of at least so many bytes: in the frame
+    /// of its caller, or further away.
+    fn pass_on(&mut self, index: usize, len: u32) -> bool {
+        let is_long = |value| match value {
+            Value::Pointer(Pointer { target: Target::Lent(size), .. }) => size >= len,
+            Value::Pointer(_) | Value::Nothing | Value::Scalar => false,
+        };
+        let held = self.state.holding(is_long);
+        if held.is_empty() || self.c.chance(1, 3) {
+            return false;
+        }
+        let reg = self.c.pick(&held);
+        let Value::Pointer(pointer) = self.state.regs[reg.index()] else { return false };
+        let whole = Pointer { offset: 0, ..pointer };
+        self.argument(index, |body, dst| body.make_pointer(dst, whole));
+        true
+    }
+
     fn frame_piece(&mut self, index: usize, len: u32, aligned: bool, writes: bool) -> Lent {
         let mut offset = None;
         for _ in 0..4 {
@@ -265,6 +283,7 @@ impl Body<'_> {
         let mut lent = Vec::new();
         for (index, param) in signature.params.iter().enumerate() {
             match param {
+                Param::Memory(len) if self.pass_on(index, *len) => {}
                 Param::Memory(len) => lent.push(self.lent_memory(index, *len)),
                 Param::Scalar | Param::Ctx if self.c.chance(1, 2) => {
                     let value = self.c.number();
