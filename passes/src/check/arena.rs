@@ -38,6 +38,8 @@ impl Sym {
 pub enum Term {
     /// Nothing is known of how.
     Opaque,
+    /// What a call has left in its argument registers: nobody may read it.
+    Nothing,
     /// A number.
     Number(u64),
     /// An exact address.
@@ -190,6 +192,7 @@ impl Arena {
             | Term::Pseudo(..)
             | Term::Relocated(..) => true,
             Term::Opaque
+            | Term::Nothing
             | Term::Number(_)
             | Term::Address(_)
             | Term::Initial(..)
@@ -242,6 +245,7 @@ impl Arena {
             }
             Term::Number(_) | Term::Address(_) => Some(sym),
             Term::Opaque
+            | Term::Nothing
             | Term::Swap(..)
             | Term::Cast(..)
             | Term::Pseudo(..)
@@ -287,6 +291,16 @@ impl Arena {
     pub fn address_not_null(&mut self, base: Base) -> Sym {
         let abs = Abs { num: Num::range(1, u64::MAX), ..Abs::address(base) };
         self.intern(Term::Address(base), abs)
+    }
+
+    /// What nobody may read, on none of the ways to a point.
+    pub fn nothing(&mut self) -> Sym {
+        self.intern(Term::Nothing, Abs::UNINIT)
+    }
+
+    /// Whether a value is what nobody may read.
+    pub fn is_nothing(&self, sym: Sym) -> bool {
+        self.term(sym) == Term::Nothing
     }
 
     /// Frame bytes that nothing was stored to.

@@ -212,8 +212,8 @@ impl<'a> Machine<'a> {
             }
             Op::Call(Callee::Helper(number)) if self.runs_nothing(state, side, number) => {
                 for reg in Reg::arguments() {
-                    let uninit = self.arena.opaque(Abs::UNINIT);
-                    state.set(side, reg, uninit);
+                    let nothing = self.arena.nothing();
+                    state.set(side, reg, nothing);
                 }
                 (Reg::R0, self.arena.number(0))
             }
