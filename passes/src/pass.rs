@@ -22,6 +22,7 @@ use crate::analysis::liveness::{self, Arguments, Liveness};
 use crate::analysis::state::State;
 use crate::entity::{Block, Func, PerEntity};
 use crate::ir::{self, Function, Linkage, Program, VerifyError};
+use crate::opt::checkpoints;
 use crate::opt::fold::Event;
 use crate::rules::Rules;
 use table::FOLD;
@@ -228,7 +229,8 @@ impl<'a> Driver<'a> {
             }
         }
         for func in self.program.funcs.keys() {
-            if decided[func] == 0 || !self.log.levels[func].cleans_up() {
+            let is_large = checkpoints::is_large(&self.program.funcs[func]);
+            if decided[func] == 0 || !is_large || !self.log.levels[func].cleans_up() {
                 continue;
             }
             for pass in Pass::of(Turn::Last, self.options.rules[func]) {

@@ -56,12 +56,16 @@ rules! {
     Displacement = "displacement",
     /// A copy goes if each use of it can name the source.
     CopyPropagation = "copy-propagation",
+    /// The operands of a commutative instruction change places where that makes one an immediate.
+    Commute = "commute",
+    /// A value whose only use is a copy is computed in the copy's register.
+    Coalesce = "coalesce",
     /// Of blocks that are the same one stays.
     MergeTails = "merge-tails",
     /// Blocks move so that they follow the block that falls through to them.
     MoveBlocks = "move-blocks",
-    /// A `goto` to the next instruction stands for a decided jump at the end of a long arm, in
-    /// functions that are short of jumps.
+    /// A `goto` to the next instruction stands for a decided jump where the verifier would pass a
+    /// join and store no state for lack of it, in large functions.
     Checkpoints = "checkpoints",
     /// Each decided jump stays as a `goto`, so that the verifier meets as many jumps as before. Not
     /// a default.

@@ -455,6 +455,20 @@ impl Function {
         self.edits += 1;
     }
 
+    /// Moves the instructions of a block from position `at` on to a new block, which stands right
+    /// behind it and which it falls through to.
+    pub fn split_block(&mut self, block: Block, at: usize) -> Block {
+        let data = &mut self.blocks[block];
+        let insts = data.insts.split_off(at.min(data.insts.len()));
+        let next = data.next;
+        let behind = self.blocks.push(BlockData { insts, next });
+        self.blocks[block].next = Some(behind);
+        let place = self.layout.iter().position(|&b| b == block);
+        self.layout.insert(place.map_or(self.layout.len(), |place| place + 1), behind);
+        self.edits += 1;
+        behind
+    }
+
     /// Empties the function; an opaque one loses its body too.
     pub fn clear(&mut self) {
         self.opaque = None;

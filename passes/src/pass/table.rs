@@ -185,7 +185,7 @@ pub static PASSES: [Pass; 12] = [
         name: "commute",
         about: "Moves constants to the right of operations that commute",
         turn: Turn::Useless(0),
-        rule: None,
+        rule: Some(Rule::Commute),
         keeps: Keeps::Nothing,
         collect: |input| {
             let found = commute::collect(input.program, input.facts, input.live?, input.func);
@@ -233,7 +233,7 @@ pub static PASSES: [Pass; 12] = [
         about: "Computes a value in the register that it is copied to",
         // It counts on what `dce` removes: nothing dead reads the old register any more.
         turn: Turn::Useless(3),
-        rule: None,
+        rule: Some(Rule::Coalesce),
         keeps: Keeps::Nothing,
         collect: |input| {
             let live = input.live?;
@@ -250,7 +250,7 @@ pub static PASSES: [Pass; 12] = [
     },
     Pass {
         name: "checkpoints",
-        about: "Puts a `goto` at the end of long arms where few jumps are left",
+        about: "Puts a `goto` where the verifier then stores states at more joins of large functions",
         turn: Turn::Last,
         rule: Some(Rule::Checkpoints),
         keeps: Keeps::Nothing,
