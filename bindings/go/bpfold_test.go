@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cilium/ebpf"
 )
@@ -157,6 +158,25 @@ func TestContextEndsFold(t *testing.T) {
 	_, err := Fold(ctx, read(t, agentObject), Options{})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("not cancelled: %v", err)
+	}
+}
+
+func TestContextEndsFoldThatRuns(t *testing.T) {
+	folder, err := New(context.Background(), Config{Interpret: true, Interruptible: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close(context.Background())
+	elf := read(t, "../../examples/aya_agent.bpf.o")
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	_, err = folder.Fold(ctx, elf, Options{FreezeAll: true})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("not stopped: %v", err)
+	}
+	// Others are not concerned.
+	if _, err = folder.Fold(context.Background(), elf, Options{FreezeAll: true}); err != nil {
+		t.Error(err)
 	}
 }
 

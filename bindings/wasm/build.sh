@@ -28,8 +28,8 @@ for registry in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do
 	flags="$flags --remap-path-prefix=$registry=crates"
 done
 flags="$flags --remap-path-prefix=$(rustc --print sysroot)/lib/rustlib/src/rust=rust"
-# As large as the stack of a program's first thread on Linux.
-flags="$flags -Clink-arg=-zstack-size=8388608"
+# As large as the stack of a thread of Rust.
+flags="$flags -Clink-arg=-zstack-size=2097152"
 
 env -u CARGO_ENCODED_RUSTFLAGS RUSTFLAGS="$flags" \
 	CARGO_PROFILE_RELEASE_OPT_LEVEL=s CARGO_PROFILE_RELEASE_LTO=fat \
