@@ -240,6 +240,21 @@ fn an_image_is_its_values() {
     assert!(error.contains("targ_pid"), "{error}");
 }
 
+/// The bytes that a loader would be given are the value; there must be as many as the variable has.
+#[test]
+fn bytes_of_a_variable_are_its_value() {
+    let object = read(root("examples/trace_agent.bpf.o"));
+    let fold = || Fold::new(&object).unwrap();
+    let by_bytes = fold().set_bytes("targ_pid", &4711i32.to_le_bytes()).unwrap().run().unwrap();
+    let by_value = fold().set("targ_pid", "4711").unwrap().run().unwrap();
+    assert_eq!(by_bytes.report.values, by_value.report.values);
+    assert!(by_bytes.bytes == by_value.bytes);
+    for wrong in [&[][..], &[1, 2, 3], &[0; 5]] {
+        assert!(fold().set_bytes("targ_pid", wrong).is_err(), "{wrong:?}");
+    }
+    assert!(fold().set_bytes("targ_pit", &[0; 4]).is_err());
+}
+
 /// An address in a section is the loader's, whatever the image has there.
 #[test]
 fn relocated_bytes_of_an_image_are_not_taken() {

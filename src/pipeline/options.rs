@@ -30,6 +30,16 @@ impl Fold<'_> {
         }
     }
 
+    /// Gives a variable, member or element a value as it is stored, the way loaders are given it
+    /// (aya's `override_global`).
+    ///
+    /// # Errors
+    /// As of [`Fold::set`]; another number of bytes.
+    pub fn set_bytes(self, name: &str, value: &[u8]) -> Result<Self, Error> {
+        let text = value.iter().fold("hex:".to_owned(), |text, byte| text + &format!("{byte:02x}"));
+        self.set(name, &text)
+    }
+
     /// Gives a value that takes the place of those that were assigned before
     /// ([`Variables::assign`]); the report warns of it. `origin` says who gives it.
     ///
