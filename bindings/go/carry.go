@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 )
 
 // carry makes the changes to a spec of the folded object.
@@ -156,6 +157,10 @@ func checkInstructions(original, wanted *ebpf.ProgramSpec) error {
 		if a.OpCode != b.OpCode || a.Dst != b.Dst || a.Src != b.Src || a.Offset != b.Offset ||
 			a.Constant != b.Constant || a.Symbol() != b.Symbol() ||
 			a.Reference() != b.Reference() || (a.Map() == nil) != (b.Map() == nil) {
+			if a.Reference() != "" && a.IsConstantLoad(asm.DWord) && a.Constant != b.Constant {
+				return fmt.Errorf("symbol %s was given a value at instruction %d: "+
+					"give it by Options.Values", a.Reference(), i)
+			}
 			return fmt.Errorf("its instructions were changed at %d: %v", i, b)
 		}
 	}

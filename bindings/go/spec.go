@@ -87,25 +87,23 @@ func (c *changes) options(opts Options) (Options, error) {
 		if wanted == nil {
 			continue
 		}
+		original := c.original.Maps[name]
+		if wanted.Pinning != ebpf.PinNone && wanted.Pinning != original.Pinning {
+			opts.KeepMaps = append(opts.KeepMaps, name)
+		}
 		if isReadOnly(name) {
 			image, err := image(wanted, c.wanted.Variables, name)
 			if err != nil {
 				return opts, err
 			}
 			opts.Sections[name] = image
-			continue
-		}
-		original := c.original.Maps[name]
-		if wanted.Pinning != ebpf.PinNone && wanted.Pinning != original.Pinning {
-			opts.KeepMaps = append(opts.KeepMaps, name)
-		}
-		if !isData(name) && !sameContents(original, wanted) {
-			opts.keepNamed(wanted)
+		} else if !isData(name) && !sameContents(original, wanted) {
+			c.keepNamed(&opts, wanted)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.wanted.Maps)) {
 		if c.original.Maps[name] == nil {
-			opts.keepNamed(c.wanted.Maps[name])
+			c.keepNamed(&opts, c.wanted.Maps[name])
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.original.Programs)) {
@@ -131,15 +129,18 @@ func (c *changes) options(opts Options) (Options, error) {
 	return opts, nil
 }
 
-// keepNamed keeps the programs and maps that the contents of a map name.
-func (opts *Options) keepNamed(spec *ebpf.MapSpec) {
+// keepNamed keeps the programs and maps of the object that the contents of a map name.
+func (c *changes) keepNamed(opts *Options, spec *ebpf.MapSpec) {
 	for _, entry := range spec.Contents {
 		name, ok := entry.Value.(string)
-		switch {
-		case !ok:
-		case spec.Type == ebpf.ArrayOfMaps || spec.Type == ebpf.HashOfMaps:
-			opts.KeepMaps = append(opts.KeepMaps, name)
-		default:
+		if !ok {
+			continue
+		}
+		if spec.Type == ebpf.ArrayOfMaps || spec.Type == ebpf.HashOfMaps {
+			if c.original.Maps[name] != nil {
+				opts.KeepMaps = append(opts.KeepMaps, name)
+			}
+		} else if c.original.Programs[name] != nil {
 			opts.KeepFunctions = append(opts.KeepFunctions, name)
 		}
 	}

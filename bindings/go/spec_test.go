@@ -128,6 +128,18 @@ func TestContentsOfProgArraysKeepPrograms(t *testing.T) {
 	if folded.Programs["handle_dns"] == nil || folded.Maps["handlers"].Contents[0].Value != "handle_dns" {
 		t.Errorf("handlers: %v", folded.Maps["handlers"].Contents)
 	}
+	// One that is not the object's, and a map that holds one of its maps.
+	spec.Programs["own"] = spec.Programs["handle_dns"].Copy()
+	spec.Maps["handlers"].Contents = []ebpf.MapKV{{Key: uint32(1), Value: "own"}}
+	spec.Maps["outer"] = &ebpf.MapSpec{
+		Type: ebpf.ArrayOfMaps, KeySize: 4, ValueSize: 4, MaxEntries: 1,
+		InnerMap: spec.Maps["icmp_types"].Copy(),
+		Contents: []ebpf.MapKV{{Key: uint32(0), Value: "icmp_types"}},
+	}
+	folded, _ = foldSpec(t, elf, spec, opts)
+	if folded.Programs["own"] == nil || folded.Maps["icmp_types"] == nil || folded.Maps["outer"] == nil {
+		t.Errorf("programs: %v, maps: %v", folded.Programs, folded.Maps)
+	}
 }
 
 func TestSettingsOfProgramsAreCarriedOver(t *testing.T) {
@@ -241,4 +253,29 @@ func TestUnneededMapsShrink(t *testing.T) {
 		t.Fatal(err)
 	}
 	collection.Close()
+}
+
+// Some managers give undefined symbols values in the instructions.
+func TestValuesOfSymbolsAreOptions(t *testing.T) {
+	program := func(value int64) *ebpf.ProgramSpec {
+		return &ebpf.ProgramSpec{Instructions: asm.Instructions{
+			asm.LoadImm(asm.R1, value, asm.DWord).WithReference("offset"),
+			asm.Return(),
+		}}
+	}
+	err := checkInstructions(program(0), program(8))
+	if err == nil || err.Error() != "symbol offset was given a value at instruction 0: "+
+		"give it by Options.Values" {
+		t.Error(err)
+	}
+	if err := checkInstructions(program(0), program(0)); err != nil {
+		t.Error(err)
+	}
+
+	result := fold(t, read(t, "../../tests/objects/symbols.o"), Options{
+		Values: map[string]string{"field_offset": "8", "counting": "0"},
+	})
+	if !slices.Contains(result.DroppedMaps, "hits") {
+		t.Errorf("dropped: %v", result.DroppedMaps)
+	}
 }
