@@ -8,6 +8,8 @@
     reason = "helpers of tests fail by panicking and tell what they counted"
 )]
 
+use std::path::{Path, PathBuf};
+
 use bpfold_loaders::cases::Case;
 use bpfold_loaders::verdicts::{Counts, Verdicts, regressions};
 use bpfold_loaders::{aya, cases, cilium, leave_out, libbpf, may_load, pruned, run};
@@ -60,22 +62,31 @@ fn aya_loads_what_it_loaded() {
     }
 }
 
-#[test]
-fn cilium_ebpf_loads_what_it_loaded() {
-    const WHAT: &str = "loading with cilium/ebpf";
-    if !may_load(WHAT) {
+/// Compares with a version of cilium/ebpf.
+fn compare_cilium(what: &str, least: [usize; 2], build: impl Fn(&Path) -> Result<PathBuf, String>) {
+    if !may_load(what) {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let program = match cilium::build(dir.path()) {
+    let program = match build(dir.path()) {
         Ok(program) => program,
-        Err(error) => return leave_out(WHAT, &error),
+        Err(error) => return leave_out(what, &error),
     };
     let path = dir.path().join("object.o");
-    compare("cilium/ebpf", [40, 100], |file| {
+    compare(what, least, |file| {
         std::fs::write(&path, file).unwrap();
         cilium::verdicts(&program, &path)
     });
+}
+
+#[test]
+fn current_cilium_ebpf_loads_what_it_loaded() {
+    compare_cilium("loading with cilium/ebpf", [150, 400], cilium::build_current);
+}
+
+#[test]
+fn earlier_cilium_ebpf_loads_what_it_loaded() {
+    compare_cilium("loading with cilium/ebpf of 2022", [40, 100], cilium::build);
 }
 
 #[test]
