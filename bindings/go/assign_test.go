@@ -187,3 +187,101 @@ func TestExampleAgent(t *testing.T) {
 		t.Error("the programs are as they were")
 	}
 }
+
+type featureAgent struct {
+	Agent         *ebpf.Program `ebpf:"agent"`
+	HandleDns     *ebpf.Program `ebpf:"handle_dns"`
+	HandleTls     *ebpf.Program `ebpf:"handle_tls"`
+	HandleIcmp    *ebpf.Program `ebpf:"handle_icmp"`
+	EventsRing    *ebpf.Map     `ebpf:"events_ring"`
+	EventsPerf    *ebpf.Map     `ebpf:"events_perf"`
+	DebugCounters *ebpf.Map     `ebpf:"debug_counters"`
+	DebugLast     *ebpf.Map     `ebpf:"debug_last"`
+	Buckets       *ebpf.Map     `ebpf:"buckets"`
+	DnsPorts      *ebpf.Map     `ebpf:"dns_ports"`
+	TlsVersions   *ebpf.Map     `ebpf:"tls_versions"`
+	IcmpTypes     *ebpf.Map     `ebpf:"icmp_types"`
+	Handlers      *ebpf.Map     `ebpf:"handlers"`
+}
+
+// totals counts what the kernel has got, and closes it.
+func (agent *featureAgent) totals(t *testing.T) (programs, instructions, verified, maps int) {
+	t.Helper()
+	for _, p := range []*ebpf.Program{
+		agent.Agent, agent.HandleDns, agent.HandleTls, agent.HandleIcmp,
+	} {
+		if p == nil {
+			continue
+		}
+		info, err := p.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		size, err := info.TranslatedSize()
+		if err != nil {
+			t.Fatal(err)
+		}
+		count, _ := info.VerifiedInstructions()
+		programs, instructions, verified = programs+1, instructions+size/8, verified+int(count)
+		p.Close()
+	}
+	for _, m := range []*ebpf.Map{
+		agent.EventsRing, agent.EventsPerf, agent.DebugCounters, agent.DebugLast, agent.Buckets,
+		agent.DnsPorts, agent.TlsVersions, agent.IcmpTypes, agent.Handlers,
+	} {
+		if m != nil {
+			maps++
+			m.Close()
+		}
+	}
+	return programs, instructions, verified, maps
+}
+
+// An agent whose configuration is a struct needs a part of its programs and maps.
+func TestAgentWithOneFeature(t *testing.T) {
+	needKernel(t)
+	elf := read(t, agentObject)
+	spec := specOf(t, elf)
+	config := struct {
+		Transport       uint32
+		Debug           bool
+		Dns, Tls, Icmp  bool
+		RateLimit       bool
+		_               [3]byte
+		RateLimitedFrom uint32
+	}{Transport: 1, Tls: true}
+	set(t, spec, "cfg", &config)
+
+	var plain, folded, kept featureAgent
+	if err := spec.LoadAndAssign(&plain, nil); err != nil {
+		t.Fatal(err)
+	}
+	programs, instructions, verified, maps := plain.totals(t)
+	t.Logf("plain: %d programs, %d instructions, %d verified, %d maps",
+		programs, instructions, verified, maps)
+	if programs != 4 || maps != 9 {
+		t.Errorf("%d programs and %d maps", programs, maps)
+	}
+
+	after, result := foldSpec(t, elf, spec, Options{})
+	if err := result.LoadAndAssign(after, &folded, nil); err != nil {
+		t.Fatal(err)
+	}
+	programs, fewer, verified, maps := folded.totals(t)
+	t.Logf("folded: %d programs, %d instructions, %d verified, %d maps",
+		programs, fewer, verified, maps)
+	if programs != 2 || maps != 3 || fewer >= instructions {
+		t.Errorf("%d programs and %d maps; dropped: %v", programs, maps, result.DroppedMaps)
+	}
+
+	after, _ = foldSpec(t, elf, spec, Options{KeepInterface: true})
+	if err := after.LoadAndAssign(&kept, nil); err != nil {
+		t.Fatal(err)
+	}
+	programs, fewer, verified, maps = kept.totals(t)
+	t.Logf("kept: %d programs, %d instructions, %d verified, %d maps",
+		programs, fewer, verified, maps)
+	if programs != 4 || maps != 9 || fewer >= instructions {
+		t.Errorf("%d programs, %d maps, %d instructions", programs, maps, fewer)
+	}
+}
