@@ -100,7 +100,8 @@ without=
 if [ ! -e /usr/include/libelf.h ] || [ ! -e /usr/include/zlib.h ]; then
 	echo "libbpf cannot be built: all that loads objects with it is left out" >&2
 	features=
-	without='--exclude bpfold-kernel --exclude bpfold-loaders --exclude xtask'
+	without='--exclude bpfold-kernel --exclude bpfold-loaders --exclude xtask
+		--exclude bpfold-example-libbpf-rs'
 fi
 
 # Scripts that build what is committed run by hand only.
