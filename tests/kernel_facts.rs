@@ -302,7 +302,7 @@ fn helpers_that_the_kernel_lacks() {
         let fold = Fold::new(&object).unwrap().set("kernel_version", set).unwrap();
         fold.kernel(&version("5.10")).run().unwrap()
     };
-    assert!(fold("0x50a00").report.notes.is_empty());
+    assert!(!fold("0x50a00").report.notes.iter().any(Note::is_warning));
     assert!(fold("0x60100").report.notes.iter().any(Note::is_warning));
 }
 

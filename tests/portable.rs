@@ -113,7 +113,7 @@ fn only_the_kernels_paths_are_left() {
         assert_eq!(object.variables().unwrap().iter().count(), 0, "{version}");
         assert_eq!(folded.report.core_left, 0, "{version}");
         assert!(object.btf().unwrap().find_datasec(".kconfig").is_none(), "{version}");
-        assert_eq!(folded.report.notes, [], "{version}");
+        assert_eq!(folded.report.notes, [Note::NamesGone], "{version}");
         let text = Printer::new(object.program()).to_string();
         settings.bind(|| insta::assert_snapshot!(format!("portable_{version}"), text));
     }
@@ -149,7 +149,8 @@ fn each_fact_alone_decides_its_own() {
         lines.collect::<BTreeSet<_>>()
     };
     assert_eq!(decided(Kernel::new()), [].into());
-    assert_eq!(decided(Kernel::new().version(facts.version)), ["LINUX_"].into());
+    // A version also tells which types of maps there are (`bpf_core_enum_value_exists`).
+    assert_eq!(decided(Kernel::new().version(facts.version)), ["LINUX_", "bpf_core_"].into());
     let kconfig = Kernel::new().kconfig(&facts.config).unwrap();
     assert_eq!(decided(kconfig), ["CONFIG_"].into());
     let btf = Kernel::new().btf(facts.btf.clone());
@@ -166,7 +167,9 @@ fn what_the_kernel_lacks_is_said() {
     let object = example();
     let fold = Fold::new(&object).unwrap().set("kernel_version", "KERNEL_VERSION(6,1,0)").unwrap();
     let notes = fold.kernel(&facts.kernel()).run().unwrap().report.notes;
-    let [Note::MissingHelper { helper, at, .. }] = notes.as_slice() else { panic!("{notes:?}") };
+    let [Note::MissingHelper { helper, at, .. }, Note::NamesGone] = notes.as_slice() else {
+        panic!("{notes:?}")
+    };
     assert_eq!(helper, "bpf_ktime_get_tai_ns");
     assert!(at.source.as_ref().unwrap().text.contains("bpf_ktime_get_tai_ns"));
 }
@@ -187,7 +190,7 @@ fn the_running_kernel() {
     let kernel = Kernel::new().version(version).btf(btf);
     let folded = fold.kernel(&kernel).core(CoreMode::All).run().unwrap();
     assert_eq!(folded.report.core_left, 0);
-    assert!(folded.report.notes.is_empty(), "{:?}", folded.report.notes);
+    assert_eq!(folded.report.notes, [Note::NamesGone]);
     let types = kernel.types().unwrap().unwrap();
     // Shared by all copies: read once.
     assert!(Arc::ptr_eq(&types, &kernel.clone().types().unwrap().unwrap()));

@@ -2,7 +2,7 @@
 
 use super::arena::{Arenas, parts};
 use super::types::type_of_tag;
-use super::{Found, is_refused, lost_properties, needed_by_name, refused_types, rules};
+use super::{Found, Gone, is_refused, lost_properties, needed_by_name, refused_types, rules};
 use crate::Object;
 use crate::btf::Kind;
 use crate::parts::{Maps, Node};
@@ -81,7 +81,7 @@ fn missing_section(old: &Object, new: &Object) -> Option<String> {
 fn accepted_types(old: &Object, new: &Object) -> Option<String> {
     let is_refused = |object: &Object| {
         object.btf().is_some_and(|btf| {
-            is_refused(btf, object.elf(), |_| false) || refused_types(btf).next().is_some()
+            is_refused(btf, object.elf(), Gone::default()) || refused_types(btf).next().is_some()
         })
     };
     let accepted = is_refused(old) && !is_refused(new);

@@ -16,7 +16,7 @@ mod types;
 
 pub(crate) use arena::{name_arenas, parts};
 pub(crate) use names::{callbacks, is_found_by_name, is_section_found, needed_by_name};
-pub(crate) use refused::{Refused, is_refused, mark as mark_refused, refused_place};
+pub(crate) use refused::{Gone, Refused, is_refused, mark as mark_refused, refused_place};
 pub(crate) use refused_types::refused_types;
 pub(crate) use replaced::{Property, lost_properties, put_back};
 pub(crate) use roots::roots;

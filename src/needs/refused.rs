@@ -14,9 +14,11 @@
 //! (`btf_fixup_datasec`, `bpf_object__collect_externs`). libbpf does not open an object with a
 //! DATASEC whose section is not there, is empty, or has no symbol for a global variable.
 
+use std::collections::BTreeSet;
+
 use super::refused_types::{EXTERNS, externs};
 use crate::btf::{Btf, DataSec, FuncProto, Kind, Linkage, Type, TypeId};
-use crate::elf::{ElfObject, SymbolBind, SymbolIndex, SymbolKind};
+use crate::elf::{ElfObject, SectionIndex, SymbolBind, SymbolIndex, SymbolKind};
 
 /// The extern function that says that kernels are to refuse the types (`btf_func_check_meta`
 /// accepts linkages up to global), as gcc 14 writes some for `memcpy`.
@@ -33,8 +35,30 @@ pub(crate) struct Refused {
     pub problem: &'static str,
 }
 
-/// Whether kernels refuse the types of an object, of which some symbols are `gone`.
-pub(crate) fn is_refused(btf: &Btf, elf: &ElfObject, gone: impl Fn(SymbolIndex) -> bool) -> bool {
+/// Symbols and sections that do not count, since they leave the object.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Gone<'g> {
+    /// The symbols.
+    pub symbols: Option<&'g BTreeSet<SymbolIndex>>,
+    /// The sections.
+    pub sections: Option<&'g BTreeSet<SectionIndex>>,
+}
+
+impl Gone<'_> {
+    fn has_symbol(&self, symbol: SymbolIndex) -> bool {
+        self.symbols.is_some_and(|symbols| symbols.contains(&symbol))
+    }
+
+    /// The bytes of the first section of a name that stays.
+    fn size(&self, elf: &ElfObject, name: &str) -> Option<u64> {
+        let is_gone = |at| self.sections.is_some_and(|sections| sections.contains(&at));
+        let mut sections = elf.sections.iter().filter(|(at, _)| !is_gone(*at));
+        sections.find(|(_, section)| section.name == name.as_bytes())?.1.content_size()
+    }
+}
+
+/// Whether kernels refuse the types of an object without what is `gone`.
+pub(crate) fn is_refused(btf: &Btf, elf: &ElfObject, gone: Gone<'_>) -> bool {
     is_extern_refused(btf) || refused_place(btf, elf, gone).is_some()
 }
 
@@ -51,19 +75,15 @@ fn is_extern_refused(btf: &Btf) -> bool {
 }
 
 /// The first variable whose place in its DATASEC kernels refuse (`btf_datasec_check_meta`), as
-/// libbpf hands them over (`btf_fixup_datasec`). `gone` are symbols that do not count.
-pub(crate) fn refused_place(
-    btf: &Btf,
-    elf: &ElfObject,
-    gone: impl Fn(SymbolIndex) -> bool,
-) -> Option<Refused> {
+/// libbpf hands them over (`btf_fixup_datasec`).
+pub(crate) fn refused_place(btf: &Btf, elf: &ElfObject, gone: Gone<'_>) -> Option<Refused> {
     btf.own_types().find_map(|(_, ty)| {
         let Kind::DataSec(datasec) = &ty.kind else { return None };
         let section = btf.str(ty.name);
         if EXTERNS.contains(&section) {
             return None;
         }
-        let (var, problem) = wrong_place(btf, (section, datasec), elf, &gone)?;
+        let (var, problem) = wrong_place(btf, (section, datasec), elf, gone)?;
         let variable = btf.name(var).to_owned();
         Some(Refused { section: section.to_owned(), variable, problem })
     })
@@ -73,16 +93,16 @@ fn wrong_place(
     btf: &Btf,
     (section, datasec): (&str, &DataSec),
     elf: &ElfObject,
-    gone: impl Fn(SymbolIndex) -> bool,
+    gone: Gone<'_>,
 ) -> Option<(TypeId, &'static str)> {
     // Clang leaves the size out, and with it the places of variables that others see.
     let by_symbols = datasec.size == 0;
     let size = match by_symbols {
-        true => elf.sections.get(elf.section_by_name(section)?)?.content_size()?,
+        true => gone.size(elf, section)?,
         false => datasec.size.into(),
     };
     let symbol = |name: &[u8]| {
-        let mut symbols = elf.symbols.iter().filter(|(index, _)| !gone(*index));
+        let mut symbols = elf.symbols.iter().filter(|(index, _)| !gone.has_symbol(*index));
         symbols.find(|(_, symbol)| {
             let is_global = matches!(symbol.bind, SymbolBind::Global | SymbolBind::Weak);
             is_global && symbol.kind == SymbolKind::Object && symbol.name == name

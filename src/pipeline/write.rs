@@ -1,7 +1,7 @@
 //! The types that what is left needs, and the file.
 
 use crate::draft::{Draft, Written};
-use crate::needs::{self, Refused};
+use crate::needs::{self, Gone, Refused};
 use crate::{Error, Object, prune};
 
 /// Writes the file. Gives what kernels refused about its types and would no longer, which the
@@ -20,8 +20,9 @@ pub(super) fn write(
 fn prune_types(draft: &mut Draft, object: &Object) -> Option<Refused> {
     prune::prune_types(draft);
     let btf = draft.btf.as_mut()?;
-    let refused = needs::refused_place(object.btf()?, object.elf(), |_| false)?;
-    if needs::is_refused(btf, &draft.elf, |symbol| draft.symbols.contains(&symbol)) {
+    let refused = needs::refused_place(object.btf()?, object.elf(), Gone::default())?;
+    let gone = Gone { symbols: Some(&draft.symbols), sections: Some(&draft.sections) };
+    if needs::is_refused(btf, &draft.elf, gone) {
         return None;
     }
     needs::mark_refused(btf);

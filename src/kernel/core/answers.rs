@@ -66,6 +66,9 @@ impl Answers {
         let Some(local) = object.btf() else { return Ok(()) };
         let reached = Reached::new(object, program, log);
         let mut asked: BTreeMap<String, u64> = BTreeMap::new();
+        if applied.resolved.is_empty() {
+            return Ok(());
+        }
         let by_version = kernel.types()?.is_none();
         let words = |record| match by_version {
             true => version::words(local, record),
@@ -135,6 +138,9 @@ pub(super) fn ask<'w>(
         return Ok(None);
     }
     let types = kernel.types()?;
+    if types.is_none() && kernel.known_version().is_none() {
+        return Ok(None);
+    }
     let order = types.as_ref().map_or(Endianness::Little, |types| types.order());
     let mut local = Btf::new(order);
     let mut records: Vec<CoreRelo> = Vec::new();
