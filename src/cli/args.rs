@@ -162,6 +162,9 @@ pub struct FoldArgs {
     /// all, or of a program with what it calls. Kernels count an `ldimm64` twice
     #[arg(help_heading = "Report", long, value_name = "[PROGRAM|GLOB=]NUMBER")]
     pub max_instructions: Vec<Budget>,
+    /// Write what the result was made of, with digests of both objects, as an in-toto statement
+    #[arg(help_heading = "Report", long, value_name = "FILE")]
+    pub provenance: Option<PathBuf>,
     /// Also tell warnings and errors in the form that a service shows beside source lines
     #[arg(help_heading = "Report", long, value_name = "SERVICE")]
     pub annotations: Option<Annotations>,

@@ -71,7 +71,16 @@ fn checked(path: &Path, file: &mut impl Read) -> Result<Vec<u8>, CliError> {
 
 /// An object with source paths as people see them.
 pub fn object(path: &Path, source_root: Option<&Path>) -> Result<Object, CliError> {
-    let object = Object::parse(&read_object(path)?).map_err(CliError::object(path))?;
+    object_of(path, &read_object(path)?, source_root)
+}
+
+/// The object in the bytes of a file.
+pub fn object_of(
+    path: &Path,
+    bytes: &[u8],
+    source_root: Option<&Path>,
+) -> Result<Object, CliError> {
+    let object = Object::parse(bytes).map_err(CliError::object(path))?;
     let root = match source_root {
         Some(root) => root.to_owned(),
         // Without it, paths stay as they are.

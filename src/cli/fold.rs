@@ -14,7 +14,7 @@ use super::args::{
 use super::error::CliError;
 use super::profile::Applied;
 use super::table::printable;
-use super::{annotations, budget, cost, files, kernel, profile, summary, values};
+use super::{annotations, budget, cost, files, kernel, profile, provenance, summary, values};
 
 /// Runs the subcommand.
 pub fn run(args: &FoldArgs) -> Result<(), CliError> {
@@ -26,7 +26,8 @@ pub fn run(args: &FoldArgs) -> Result<(), CliError> {
 }
 
 fn fold(args: &FoldArgs) -> Result<(), CliError> {
-    let object = files::object(&args.object, args.source_root.as_deref())?;
+    let bytes = files::read_object(&args.object)?;
+    let object = files::object_of(&args.object, &bytes, args.source_root.as_deref())?;
     let applied = profile::apply(&args.options)?;
     let fold = args.debug.apply(prepare(&object, &args.object, &applied)?);
     let at_fault = kernel::at_fault(&applied.options.kernel, &args.object);
@@ -49,6 +50,12 @@ fn fold(args: &FoldArgs) -> Result<(), CliError> {
     check_denied(args, &applied.deny, &folded.report)?;
     budget::check(&args.max_instructions, &folded.report, &args.object)?;
     files::write(&args.output, &folded.bytes)?;
+    if let Some(path) = &args.provenance {
+        let arguments: Vec<String> =
+            std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+        let (input, output) = ((&*args.object, &*bytes), (&*args.output, &*folded.bytes));
+        provenance::write(path, input, output, &arguments, &folded.report)?;
+    }
     let length = match args.summary {
         _ if args.quiet => Length::None,
         _ if args.verbose => Length::Full,

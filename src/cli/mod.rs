@@ -22,6 +22,7 @@ mod kernel;
 mod listing;
 mod manual;
 mod profile;
+mod provenance;
 mod schema;
 mod sniff;
 mod summary;
