@@ -105,7 +105,7 @@ impl Proof {
             for funcs in culprits {
                 for func in funcs().into_iter().filter(|func| log.changed[*func]) {
                     let level = levels[func].max(log.levels[func]);
-                    levels[func] = if is_stepwise { lower(level) } else { Level::None };
+                    levels[func] = if is_stepwise { level.lower() } else { Level::None };
                     lowered |= levels[func] != level;
                     let slots = encoded_slots(&program.funcs[func]);
                     let refused = Refused { refusal: refusal.clone(), slots };
@@ -149,13 +149,4 @@ impl Proof {
 fn union(mut a: Funcs, b: &Funcs, program: &Program) -> Funcs {
     program.funcs.keys().filter(|func| b[*func]).for_each(|func| a[func] = true);
     a
-}
-
-/// The next step down. What needs less of a proof comes later.
-fn lower(level: Level) -> Level {
-    match level {
-        Level::Full | Level::Narrow => Level::Plain,
-        Level::Plain => Level::Bare,
-        Level::Bare | Level::None => Level::None,
-    }
 }

@@ -276,3 +276,22 @@ fn relocated_bytes_of_an_image_are_not_taken() {
     }
     assert!(seen > 0, "no read-only section holds an address");
 }
+
+/// A program that only returns gives what kernels accept of its kind.
+#[test]
+fn what_only_returns_is_accepted() {
+    let object = read(root("tests/objects/returns.o"));
+    let fold = Fold::new(&object).unwrap().entry("entry").unwrap().keep_interface();
+    let result = Object::parse(&fold.run().unwrap().bytes).unwrap();
+    let returned = |name: &str| {
+        let func = result.program().funcs.values().find(|func| func.name == name).unwrap();
+        let ops: Vec<Op> = func.insts().map(|(_, inst)| *func.op(inst)).collect();
+        match ops.as_slice() {
+            [Op::Mov { src: Operand::Imm(imm), .. }, Op::Exit] => *imm,
+            ops => panic!("{name}: {ops:?}"),
+        }
+    };
+    for (name, result) in [("received", 1), ("peer", 1), ("own", 1), ("bound", 0), ("traced", 0)] {
+        assert_eq!(returned(name), result, "{name}");
+    }
+}

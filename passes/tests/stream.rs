@@ -171,6 +171,9 @@ fn what_is_not_understood_is_named() {
     assert!(plain(frame).starts_with("slot 0: "));
     let table = vec![slot(0x0d, 1, 0, 0, 0), EXIT];
     assert!(plain(table).contains("table"));
+    // A folded program could cast without naming the arena any more.
+    let cast = vec![slot(0xbf, 1, 1, 1, 1), slot(0xb7, 0, 0, 0, 0), EXIT];
+    assert_eq!(plain(cast), "slot 0: a cast of an address of an arena");
 
     let code = || vec![slot(0xb7, 0, 0, 0, 0), EXIT];
     let with = |records: Records| error(code(), &|stream| stream.line_info = Some(records.clone()));

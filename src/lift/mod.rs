@@ -27,7 +27,7 @@ pub(crate) use refs::{PSEUDO_CALL, PSEUDO_FUNC, is_map_section};
 use std::collections::{BTreeMap, BTreeSet};
 
 use bpfold_passes::ir::{Features, Program};
-use bpfold_passes::isa::{self, AluOp, Op, Operand, Reg, SwapOp, Width};
+use bpfold_passes::isa;
 
 use crate::btf::{Btf, BtfExt, Kind, TypeId};
 use crate::elf::{self, ElfObject, SectionIndex};
@@ -81,7 +81,8 @@ pub(crate) fn lift_with_hints(
         ..Links::default()
     };
     program.funcs = functions::find(elf, btf, &codes, &records, (&hints.starts, &mut links))?;
-    program.features = features(&codes);
+    let insns = codes.iter().flat_map(|code| &code.insns);
+    program.features = Features::of(insns.filter_map(|insn| insn.op.as_ref().ok()));
     links.addresses = addresses::find(elf, &codes, &links)?;
     body::fill(elf, &codes, &records, &mut program, &mut links);
     functions::find_static_programs(elf, &mut program, &mut links);
@@ -110,22 +111,4 @@ pub(crate) fn endian(elf: &ElfObject) -> isa::Endian {
         elf::Endian::Little => isa::Endian::Little,
         elf::Endian::Big => isa::Endian::Big,
     }
-}
-
-/// The encodings that the object uses itself.
-fn features(codes: &[Code]) -> Features {
-    let mut features = Features::default();
-    for op in codes.iter().flat_map(|code| &code.insns).filter_map(|insn| insn.op.as_ref().ok()) {
-        match op {
-            Op::Branch { width: Width::W32, .. } => features.jmp32 = true,
-            Op::Load { signed: true, .. }
-            | Op::MovSx { .. }
-            | Op::Alu { op: AluOp::SDiv | AluOp::SMod, .. }
-            | Op::Swap { op: SwapOp::Bswap, .. }
-            | Op::Goto { long: true, .. } => features.v4 = true,
-            Op::Store { base: Reg::FP, src: Operand::Imm(_), .. } => features.store_imm = true,
-            _ => {}
-        }
-    }
-    features
 }

@@ -1,7 +1,9 @@
 #!/bin/sh
-# Builds symbols.o: sh build-symbols.sh
+# Builds symbols.o and returns.o: sh build-symbols.sh
 set -eu
 cd "$(dirname "$0")"
-clang-19 -g -O2 -target bpf -mcpu=v3 -I"/usr/include/$(uname -m)-linux-gnu" -fdebug-compilation-dir=. \
-	-c symbols.c -o symbols.o
-llvm-strip-14 -g symbols.o
+for name in symbols returns; do
+	clang-19 -g -O2 -target bpf -mcpu=v3 -I"/usr/include/$(uname -m)-linux-gnu" \
+		-fdebug-compilation-dir=. -c $name.c -o $name.o
+	llvm-strip-14 -g $name.o
+done

@@ -23,4 +23,14 @@ impl Level {
     pub(crate) fn cleans_up(self) -> bool {
         matches!(self, Level::Full | Level::Narrow)
     }
+
+    /// The next step down for a function that is not proven. What needs less of a proof comes later.
+    #[must_use]
+    pub fn lower(self) -> Level {
+        match self {
+            Level::Full | Level::Narrow => Level::Plain,
+            Level::Plain => Level::Bare,
+            Level::Bare | Level::None => Level::None,
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::entity::{EntityVec, Extern, Func, Map, Section};
 use crate::ir::Function;
-use crate::isa::{Endian, Reg, RegSet, Size};
+use crate::isa::{self, AluOp, Endian, Offset, Operand, Reg, RegSet, Size, SwapOp, Width};
 
 /// A data section that code names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +84,28 @@ pub struct Features {
     pub v4: bool,
     /// Stores of immediates to the frame.
     pub store_imm: bool,
+}
+
+impl Features {
+    /// The encodings that code uses already.
+    pub fn of<'i>(ops: impl Iterator<Item = &'i isa::Op<Offset>>) -> Self {
+        let mut features = Self::default();
+        for op in ops {
+            match op {
+                isa::Op::Branch { width: Width::W32, .. } => features.jmp32 = true,
+                isa::Op::Load { signed: true, .. }
+                | isa::Op::MovSx { .. }
+                | isa::Op::Alu { op: AluOp::SDiv | AluOp::SMod, .. }
+                | isa::Op::Swap { op: SwapOp::Bswap, .. }
+                | isa::Op::Goto { long: true, .. } => features.v4 = true,
+                isa::Op::Store { base: Reg::FP, src: Operand::Imm(_), .. } => {
+                    features.store_imm = true;
+                }
+                _ => {}
+            }
+        }
+        features
+    }
 }
 
 /// Every function of an object, and what their code can name.

@@ -3,7 +3,10 @@
 //! The stream of one program holds its subprograms behind it. It names maps, subprograms, kernel
 //! functions and variables by pseudo source registers (`BPF_PSEUDO_*` of linux/bpf.h), the maps by
 //! file descriptor or index. What is final in which map is not in the stream, so it comes beside
-//! it ([`Stream::sections`]).
+//! it ([`Stream::sections`]). Of what kernels conclude from instructions that need not run, a stream
+//! cannot tell all: a program that casts addresses of an arena must name the arena's map, so
+//! such a program is refused; and a program that replaces a global subprogram (`freplace`) may
+//! change packets or sleep only if the subprogram does, be it in dead code.
 //!
 //! ```
 //! use bpfold_passes::isa::{Endian, RawInsn};
@@ -254,11 +257,6 @@ fn fold(lifted: &Lifted) -> Result<Proven, StreamError> {
 /// The next step down for the function of a refusal; false if there is none.
 fn lower(levels: &mut PerEntity<Func, Level>, refusal: &Refusal, at_once: bool) -> bool {
     let level = &mut levels[refusal.func];
-    let next = match level {
-        _ if at_once => Level::None,
-        Level::Full | Level::Narrow => Level::Plain,
-        Level::Plain => Level::Bare,
-        Level::Bare | Level::None => Level::None,
-    };
+    let next = if at_once { Level::None } else { level.lower() };
     std::mem::replace(level, next) != next
 }

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{MapRef, Records, Stream, StreamError};
 use crate::entity::{Block, EntityVec, Extern, Func, Line, Map, PerEntity, Section};
 use crate::ir::{DataSection, ExternDecl, Features, Function, InstData, Linkage, MapDecl, Program};
-use crate::isa::{
-    self, AluOp, Callee, Imm64, Offset, Op, Operand, RawInsn, Reg, SwapOp, Width, decode,
-};
+use crate::isa::{self, Callee, Imm64, Offset, Op, RawInsn, Reg, decode};
 
 /// Pseudo source registers of `ldimm64` and `call` (linux/bpf.h).
 pub(super) mod pseudo {
@@ -90,7 +88,7 @@ impl Lifted {
             }
         }
         let mut program = Program::new(stream.endian);
-        program.features = features(&insns);
+        program.features = Features::of(insns.iter().map(|insn| &insn.op));
         let mut lifted = Lifted {
             program,
             starts: starts.iter().copied().collect(),
@@ -138,8 +136,12 @@ impl Lifted {
             if insn.op.defs().contains(Reg::FP) {
                 return fail("a write to the frame pointer");
             }
-            if let Op::GotoX { .. } = insn.op {
-                return fail("a jump by a table, whose entries are in a map");
+            match insn.op {
+                Op::GotoX { .. } => return fail("a jump by a table, whose entries are in a map"),
+                // The verifier wants the arena's map to be named by the program (`check_alu_op`),
+                // and which map that is the stream does not tell.
+                Op::AddrSpaceCast { .. } => return fail("a cast of an address of an arena"),
+                _ => {}
             }
             if let Some(target) = insn.jump() {
                 if !(i64::from(start)..i64::from(end)).contains(&target) {
@@ -340,22 +342,4 @@ fn records(
         found.insert(slot, rest.to_vec());
     }
     Ok(found)
-}
-
-/// The encodings that the stream has already.
-fn features(insns: &[Insn]) -> Features {
-    let mut features = Features::default();
-    for insn in insns {
-        match insn.op {
-            Op::Branch { width: Width::W32, .. } => features.jmp32 = true,
-            Op::Load { signed: true, .. }
-            | Op::MovSx { .. }
-            | Op::Alu { op: AluOp::SDiv | AluOp::SMod, .. }
-            | Op::Swap { op: SwapOp::Bswap, .. }
-            | Op::Goto { long: true, .. } => features.v4 = true,
-            Op::Store { base: Reg::FP, src: Operand::Imm(_), .. } => features.store_imm = true,
-            _ => {}
-        }
-    }
-    features
 }
